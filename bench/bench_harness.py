@@ -1,0 +1,82 @@
+"""The harness measured against other harnesses: `pytest bench -m harness`.
+
+Its figures are ratios within one process, so that they hold on a noisy machine.
+"""
+
+import statistics
+import time
+from collections import defaultdict
+from typing import Any
+
+import pytest
+import torch
+from torch.utils.benchmark import Timer
+
+from . import cost, families
+from .measure import cross_check, latency, operations
+from .records import Cell
+
+pytestmark = pytest.mark.harness
+
+# Alternations of two harnesses; the median of their ratios counts.
+ALTERNATIONS = 5
+LARGEST_DIFFERENCE = 0.05
+
+DEEP = 402  # a `resnet` of 200 blocks
+
+_clock = latency.Clock()
+
+
+@pytest.fixture(scope="module")
+def ratios() -> dict[str, list[float]]:
+    """Ours over theirs, by what is compared; filled from alternation to alternation."""
+    return defaultdict(list)
+
+
+def _conclude(ratios: list[float], benchmark: Any, *, lowest: float, highest: float) -> None:
+    """Record the ratio; after the last alternation, judge the median of all."""
+    median = statistics.median(ratios)
+    benchmark.extra_info.update(ratio=ratios[-1], median_ratio=median)
+    if len(ratios) == ALTERNATIONS:
+        assert lowest <= median <= highest, ratios
+
+
+@pytest.mark.benchmark(timer=_clock)
+@pytest.mark.parametrize("alternation", range(ALTERNATIONS))
+@pytest.mark.parametrize("pass_", ["forward", "step"])
+def bench_latency_against_torch(
+    pass_: str, alternation: int, ratios: dict[str, list[float]], benchmark: Any
+) -> None:
+    """The median of a cell agrees with `Timer.blocked_autorange()` within 5%: same network, input
+    and threads, median of five alternations. `zero_grad` is off our clock and on theirs; it is
+    under a thousandth of a step."""
+    shared = {"batch_size": 32, "dtype": "fp32", "device": "cpu", "threads": 1}
+    cell = Cell(family="resnet", depth=8, pass_=pass_, **shared)
+    torch.set_num_threads(cell.threads)
+    family = families.find(cell.family)
+    cost.time(family, "adamw", cell, benchmark, _clock)
+    _, _, same, _ = cost.prepared(family, "adamw", cell)
+    theirs = Timer("prepare(); run()", globals=vars(same), num_threads=cell.threads)
+    block = theirs.blocked_autorange(min_run_time=1.0)
+    ratios[pass_].append(benchmark.stats.stats.median / block.median)
+    benchmark.extra_info["alternation"] = alternation
+    bounds = {"lowest": 1 - LARGEST_DIFFERENCE, "highest": 1 + LARGEST_DIFFERENCE}
+    _conclude(ratios[pass_], benchmark, **bounds)
+
+
+@pytest.mark.parametrize("alternation", range(ALTERNATIONS))
+def bench_count_against_fvcore(
+    alternation: int, ratios: dict[str, list[float]], benchmark: Any
+) -> None:
+    """Counting forward and backward of a 200-block ResNet takes no longer than fvcore takes for
+    its forward alone; median of five alternations."""
+    family = families.find("resnet")
+    model, inputs = family.build(DEEP), family.example_input(1)
+    counted = benchmark.pedantic(operations.count, args=(model, inputs))
+    start = time.perf_counter()
+    macs = cross_check.fvcore_macs(model, inputs)
+    seconds = time.perf_counter() - start
+    benchmark.extra_info["alternation"] = alternation
+    assert counted.forward_flops == 2 * macs
+    ratios["count"].append(benchmark.stats.stats.median / seconds)
+    _conclude(ratios["count"], benchmark, lowest=0.0, highest=1.0)

@@ -1,0 +1,272 @@
+"""The options of `pytest bench`, its cells and trainings, and what is added to its JSON."""
+
+import json
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from statistics import fmean, median, quantiles
+from typing import Any
+
+import pytest
+
+from . import grid, options, progress
+from .measure.latency import Clock
+from .records import Cell, CellRecord, RunRecord, Training, plain
+from .specs import InputError
+from .study import Study, replay_runs
+
+# Rounds go on until the mean is known to 1% at 99% confidence, or --benchmark-max-time is over.
+PRECISION = 0.01
+
+# Of the table that pytest-benchmark prints; its own default is 200 characters wide.
+COLUMNS = ["median", "iqr", "rounds", "iterations"]
+
+# Cells are timed before the trainings begin, which fill every core.
+ORDER = ("harness", "cost", "accuracy")
+
+_OPTIONS = pytest.StashKey[options.Options]()
+_GRID = pytest.StashKey[grid.Grid]()
+_STUDY = pytest.StashKey[Study]()
+_REPORT = pytest.StashKey[progress.Report]()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    group = parser.getgroup("howdeep", "howdeep: cost and accuracy against depth")
+    group.addoption("--family", action="append", metavar="SPEC", help=options.FAMILY_HELP)
+    for option in options.TABLE:
+        group.addoption(option.flag, metavar="…", help=option.help)
+    group.addoption("--resume", action="store_true", help="measure only what the store lacks")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_configure(config: pytest.Config) -> None:
+    texts = {option.flag: config.getoption(option.flag) for option in options.TABLE}
+    families, resume = config.getoption("--family") or (), config.getoption("--resume")
+    try:
+        config.stash[_OPTIONS] = options.read(texts, families=families, resume=resume)
+        config.stash[_GRID] = grid.make(config.stash[_OPTIONS])
+    except InputError as error:
+        pytest.exit(str(error), returncode=2)
+    if config.option.benchmark_precision is None:
+        config.option.benchmark_precision = PRECISION
+    config.option.benchmark_disable_gc = True  # as torch.utils.benchmark does
+    config.option.benchmark_columns = config.option.benchmark_columns or COLUMNS
+
+
+# --- collection ------------------------------------------------------------------------------
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    asked = metafunc.config.stash[_GRID]
+    if "cell" in metafunc.fixturenames:
+        metafunc.parametrize("cell", [_param(cell, str(cell)) for cell in asked.cells])
+    if "trainings" in metafunc.fixturenames:
+        params = [_param(seeds, _training_id(seeds[0])) for seeds in asked.trainings]
+        metafunc.parametrize("trainings", params)
+
+
+def _param(value: object, name: str) -> Any:
+    """A parameter whose benchmark has a clock of its own as its timer."""
+    return pytest.param(value, id=name, marks=pytest.mark.benchmark(timer=Clock()))
+
+
+def _training_id(training: Training) -> str:
+    fields = (training.family, training.depth, training.task, training.dtype, training.device)
+    return "-".join(map(str, fields))
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: ORDER.index(_kind(item)))
+    if not config.getoption("markexpr"):
+        harness = [item for item in items if _kind(item) == "harness"]
+        config.hook.pytest_deselected(items=harness)
+        items[:] = [item for item in items if item not in harness]
+
+
+def _kind(item: pytest.Item) -> str:
+    return next(kind for kind in ORDER if item.get_closest_marker(kind))
+
+
+# --- the session -----------------------------------------------------------------------------
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtestloop(session: pytest.Session) -> Iterator[None]:
+    config = session.config
+    if config.option.collectonly or not _points(session.items):
+        return (yield)
+    try:
+        config.stash[_STUDY] = _study(config)
+    except InputError as error:
+        pytest.exit(str(error), returncode=2)
+    config.stash[_REPORT] = _report(config, session.items)
+    try:
+        return (yield)
+    finally:
+        config.stash[_REPORT].close()
+
+
+def _points(items: Iterable[pytest.Item]) -> list[pytest.Item]:
+    return [item for item in items if _kind(item) != "harness"]
+
+
+def _study(config: pytest.Config) -> Study:
+    names = ("min_rounds", "min_time", "max_time", "precision", "confidence")
+    timing = {name: str(config.getoption(f"benchmark_{name}")) for name in names}
+    return Study(config.stash[_GRID], config.stash[_OPTIONS], timing)
+
+
+def _report(config: pytest.Config, items: list[pytest.Item]) -> progress.Report:
+    weights = dict.fromkeys(ORDER, 0.0)
+    for item in _points(items):
+        weights[_kind(item)] += _weight(item)
+    reporter = config.pluginmanager.get_plugin("terminalreporter")
+    quiet = reporter.verbosity <= 0
+    reporter.showfspath = not quiet
+    writer = config.get_terminal_writer()
+    view = progress.Bar(writer._file) if writer.hasmarkup else progress.Lines(reporter.write_line)
+    return progress.Report(view, len(_points(items)), progress.Estimate(weights))
+
+
+def _weight(item: pytest.Item) -> float:
+    """Cells take about as long as each other; a training's time grows with its depth."""
+    trainings: tuple[Training, ...] = item.callspec.params.get("trainings", ())  # type: ignore[attr-defined]
+    return float(sum(training.depth for training in trainings)) if trainings else 1.0
+
+
+def pytest_report_teststatus(
+    report: pytest.TestReport, config: pytest.Config
+) -> tuple[str, str, str] | None:
+    """The progress lines say what a dot would."""
+    if report.outcome == "failed" or (report.when != "call") or config.option.verbose > 0:
+        return None
+    return report.outcome, "", ""
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    study = session.config.stash.get(_STUDY, None)
+    if study is None:
+        return
+    _save_without_statistics(session)
+    study.close()
+
+
+def _save_without_statistics(session: pytest.Session) -> None:
+    """pytest-benchmark writes no file when no benchmark ran; what was tried is a study too."""
+    path = session.config.getoption("benchmark_json")
+    if path and not session.config._benchmarksession.benchmarks:  # type: ignore[attr-defined]
+        output: dict[str, Any] = {"benchmarks": []}
+        pytest_benchmark_update_json(session.config, output)
+        Path(path).write_text(json.dumps(output, indent=4))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_benchmark_update_json(config: pytest.Config, output_json: dict[str, Any]) -> None:
+    study = config.stash.get(_STUDY, None)
+    if study is not None:
+        items = config.pluginmanager.get_plugin("session").items  # type: ignore[union-attr]
+        cells = [c for item in _points(items) if (c := item.callspec.params.get("cell"))]
+        output_json["howdeep"] = study.document(cells)
+    output_json.update(plain(output_json))
+
+
+# --- fixtures --------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def clock(request: pytest.FixtureRequest) -> Clock:
+    """The timer of this item's benchmark fixture."""
+    return request.node.get_closest_marker("benchmark").kwargs["timer"]  # type: ignore[no-any-return]
+
+
+@pytest.fixture
+def measure(request: pytest.FixtureRequest, benchmark: Any, clock: Clock) -> Callable[[Cell], None]:
+    """Measures a cell of the study through the benchmark fixture."""
+
+    def run(cell: Cell) -> None:
+        benchmark.group = f"{cell.family} {cell.pass_}"
+        record = request.config.stash[_STUDY].measure(cell, benchmark, clock)
+        _tell(request, f"{cell}  {_cell_words(record)}")
+        _conclude(benchmark, record.status, record.reason)
+
+    return run
+
+
+@pytest.fixture
+def train(
+    request: pytest.FixtureRequest, benchmark: Any, clock: Clock
+) -> Callable[[tuple[Training, ...]], None]:
+    """Waits for the trainings of one depth; those of the whole session are started before."""
+    study = request.config.stash[_STUDY]
+    for item in request.session.items:
+        study.runs.start(item.callspec.params.get("trainings", ()))
+
+    def run(trainings: tuple[Training, ...]) -> None:
+        runs = study.runs.wait(trainings)
+        _tell(request, f"{_training_id(trainings[0])}  {_run_words(runs)}")
+        benchmark.group = f"{trainings[0].family} training"
+        benchmark.params = _training_params(trainings[0])
+        benchmark.extra_info.update(plain(_training_info(runs)))
+        replay_runs(runs, benchmark, clock)
+        worst = next((run for run in runs if run.status != "ok"), runs[0])
+        if all(run.status != "ok" for run in runs):
+            _conclude(benchmark, worst.status, worst.reason)
+
+    return run
+
+
+def _tell(request: pytest.FixtureRequest, line: str) -> None:
+    item = request.node
+    capture = request.config.pluginmanager.get_plugin("capturemanager")
+    with capture.global_and_fixture_disabled():
+        request.config.stash[_REPORT].done(_kind(item), _weight(item), f"{_kind(item):8} {line}")
+
+
+def _conclude(benchmark: Any, status: str, reason: str | None) -> None:
+    """Nothing for `ok`; an error fails; what could not be measured is skipped."""
+    if status == "ok":
+        return
+    benchmark.skipped = True
+    if status == "error":
+        pytest.fail(f"{status}: {reason}", pytrace=False)
+    pytest.skip(f"{status}: {reason}")
+
+
+def _cell_words(record: CellRecord) -> str:
+    if not record.samples:
+        return record.status if record.status == "ok" else f"{record.status}: {record.reason}"
+    middle = median(record.samples)
+    low, _, high = quantiles(record.samples, n=4) if len(record.samples) > 1 else (middle,) * 3
+    return f"{1e3 * middle:.3g} ms, IQR {(high - low) / middle:.0%}"
+
+
+def _run_words(runs: list[RunRecord]) -> str:
+    ok = [run for run in runs if run.status == "ok"]
+    words = [f"{len(runs) - len(ok)} of {len(runs)} not ok"] if len(ok) < len(runs) else []
+    scores = [
+        run.test_accuracy if run.validation_accuracy is None else run.validation_accuracy
+        for run in ok
+    ]
+    known = [score for score in scores if score is not None]
+    if known:
+        kind = "test" if ok[0].validation_accuracy is None else "validation"
+        words.append(f"{kind} accuracy {fmean(known):.1%}")
+    return ", ".join(words)
+
+
+def _training_params(training: Training) -> dict[str, str | int]:
+    names = ("family", "depth", "task", "batch_size", "dtype", "device")
+    return {name: getattr(training, name) for name in names}
+
+
+def _training_info(runs: list[RunRecord]) -> dict[str, Any]:
+    failed = [f"seed {run.seed}: {run.status}: {run.reason}" for run in runs if run.status != "ok"]
+    return {
+        "status": "ok" if len(failed) < len(runs) else runs[0].status,
+        "parameters": runs[0].parameters,
+        "train_flops": runs[0].train_flops,
+        "validation_accuracy": [run.validation_accuracy for run in runs],
+        "test_accuracy": [run.test_accuracy for run in runs],
+        "warnings": failed,
+    }

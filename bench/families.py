@@ -1,0 +1,125 @@
+"""Finds a family by its spec: a built-in, a module's or a file's `build(depth, **knobs)`.
+
+The built-ins lie in the folder `models` beside this package and are loaded from there by path,
+under a name of their own: a user's repository often has a package `models`,
+and ours must not stand in its way in `sys.modules`.
+"""
+
+import importlib
+import importlib.util
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from torch import nn
+
+from . import specs
+from .specs import InputError, Spec, Value
+
+BUILT_IN = ("cifar_resnet", "mlp", "resnet")
+
+_FOLDER = Path(__file__).parent.parent / "models"
+_PACKAGE = "howdeep_families"
+
+
+@dataclass(frozen=True)
+class Family:
+    """Networks that differ only in depth.
+
+    Attributes:
+        name: the canonical spec, as it stands in every table.
+        knobs: what `build` is called with, those that the task filled in included.
+        code: a digest of the source, part of what determines a measurement.
+    """
+
+    name: str
+    knobs: Mapping[str, Value]
+    code: str
+    _module: ModuleType
+    _build: Callable[..., nn.Module]
+
+    @property
+    def depths(self) -> tuple[int, ...] | None:
+        """The depths that make sense, when the family says so."""
+        depths = getattr(self._module, "depths", None)
+        return tuple(depths) if depths else None
+
+    def build(self, depth: int) -> nn.Module:
+        """The network of that depth; what the family raises is passed on."""
+        return self._build(depth, **self.knobs)
+
+    def example_input(self, batch_size: int) -> Any:
+        """A tensor, tuple or dict of tensors with `batch_size` rows.
+
+        Of the knobs it is given those that `example_input` names.
+        """
+        function = self._module.example_input
+        names = specs.knob_names(function)
+        return function(batch_size, **{k: v for k, v in self.knobs.items() if k in names})
+
+    def for_task(self, *, input_shape: tuple[int, ...], classes: int) -> "Family":
+        """This family with `input_shape` and `classes` from a task, where it has these knobs
+        and the spec leaves them open."""
+        names = specs.knob_names(self._build)
+        offered: dict[str, Value] = {"input_shape": input_shape, "classes": classes}
+        filled = {k: v for k, v in offered.items() if k in names and k not in self.knobs}
+        return replace(self, knobs={**self.knobs, **filled})
+
+    def check_depth(self, depth: int) -> None:
+        """Raise `InputError` when the family refuses that depth or the values of its knobs.
+
+        The network is built on the meta device, so nothing is allocated; a family that cannot
+        be built there for another reason is left for the measurement to judge.
+        """
+        import torch
+
+        try:
+            with torch.device("meta"):
+                self.build(depth)
+        except (ValueError, TypeError) as error:
+            raise InputError(f"{self.name}: {error}") from error
+        except Exception:
+            return
+
+
+def find(text: str) -> Family:
+    """The family that a spec names.
+
+    Raises:
+        InputError: no such family, file, module, function or knob.
+    """
+    spec = specs.parse(text, built_in=BUILT_IN, kind="family")
+    module = _built_in(spec.target) if spec.attribute is None else specs.load_module(spec.target)
+    build = specs.attribute_of(module, _with_attribute(spec))
+    if not specs.takes_any_knob(build):
+        specs.check_knobs(spec, specs.knob_names(build))
+    if not callable(getattr(module, "example_input", None)):
+        raise InputError(f"{spec.target} has no function example_input(batch_size)")
+    return Family(str(spec), spec.knobs, _code(spec, module), module, build)
+
+
+def _with_attribute(spec: Spec) -> Spec:
+    return spec if spec.attribute else replace(spec, attribute="build")
+
+
+def _code(spec: Spec, module: ModuleType) -> str:
+    """Digest of the file that holds the family; of the whole folder for a built-in."""
+    if spec.attribute is None:
+        return specs.digest(*_FOLDER.glob("*.py"))
+    return specs.digest(Path(module.__file__)) if module.__file__ else ""
+
+
+def _built_in(name: str) -> ModuleType:
+    if _PACKAGE not in sys.modules:
+        found = importlib.util.spec_from_file_location(
+            _PACKAGE, _FOLDER / "__init__.py", submodule_search_locations=[str(_FOLDER)]
+        )
+        assert found is not None
+        assert found.loader is not None
+        package = importlib.util.module_from_spec(found)
+        sys.modules[_PACKAGE] = package
+        found.loader.exec_module(package)
+    return importlib.import_module(f"{_PACKAGE}.{name}")

@@ -1,0 +1,141 @@
+"""Calls a function in a child process that may be killed, run out of memory or hang.
+
+Children come from a fork server, a process of its own that has imported PyTorch and nothing has
+been computed in: each is fresh, starts in milliseconds and inherits no memory of the caller.
+"""
+
+import contextlib
+import gc
+import multiprocessing
+import os
+import signal
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from multiprocessing.connection import Connection, wait
+from multiprocessing.context import ForkServerProcess
+from pathlib import Path
+from typing import Any
+
+import torch
+
+# A child that outlives its time limit and its parent ends itself after so many seconds more.
+GRACE_SECONDS = 10.0
+
+_OUT_OF_MEMORY_TEXTS = ("can't allocate memory", "not enough memory", "out of memory")
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """`value` when `status` is ok; else `reason` says what happened (oom, timeout, error)."""
+
+    status: str
+    value: Any = None
+    reason: str | None = None
+
+
+_ENDED = Outcome("skipped", reason="the session was ended")
+
+
+class Children:
+    """Runs functions in children; safe to use from several threads."""
+
+    def __init__(self, *, preload: tuple[str, ...] = ()) -> None:
+        self._context = multiprocessing.get_context("forkserver")
+        self._context.set_forkserver_preload(["torch", *preload])
+        self._alive: set[ForkServerProcess] = set()
+        self._lock = threading.Lock()
+        self._closed = False
+
+    def call(self, function: Callable[..., Any], *args: Any, timeout: float) -> Outcome:
+        """`function(*args)` in a fresh child, at most `timeout` seconds.
+
+        `function` must be importable and its arguments and result picklable.
+        """
+        ours, theirs = self._context.Pipe(duplex=False)
+        process = self._context.Process(target=_child, args=(theirs, timeout, function, args))
+        process.daemon = True
+        with self._lock:
+            if self._closed:
+                return _ENDED
+            process.start()
+            self._alive.add(process)
+        theirs.close()
+        try:
+            outcome = _receive(ours, process, timeout)
+        finally:
+            ours.close()
+            self._end(process)
+        return _ENDED if self._closed else outcome
+
+    def close(self) -> None:
+        """Kill whatever still runs; later calls start nothing."""
+        with self._lock:
+            self._closed = True
+            for process in self._alive:
+                process.kill()
+
+    def _end(self, process: ForkServerProcess) -> None:
+        process.kill()
+        process.join()
+        with self._lock:
+            self._alive.discard(process)
+            process.close()
+
+
+def _receive(connection: Connection, process: ForkServerProcess, timeout: float) -> Outcome:
+    ready = wait([connection, process.sentinel], timeout)
+    if not ready:
+        return Outcome("timeout", reason=f"not finished after {timeout:g} s: killed")
+    try:
+        # A child that is killed while it answers leaves a cut-off message.
+        return connection.recv() if connection.poll() else _death(process)
+    except (EOFError, OSError):
+        return _death(process)
+
+
+def _death(process: ForkServerProcess) -> Outcome:
+    process.join(GRACE_SECONDS)
+    code = process.exitcode
+    if code == -signal.SIGKILL:
+        return Outcome("oom", reason="killed by signal 9, as the system does when memory runs out")
+    if code is not None and code < 0:
+        return Outcome("error", reason=f"ended by signal {-code} ({signal.Signals(-code).name})")
+    return Outcome("error", reason=f"the process ended with exit code {code} and no answer")
+
+
+def _child(
+    connection: Connection, timeout: float, function: Callable[..., Any], args: tuple[Any, ...]
+) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
+    signal.setitimer(signal.ITIMER_REAL, timeout + GRACE_SECONDS)
+    _be_first_victim()
+    try:
+        outcome = Outcome("ok", function(*args))
+    except Exception as error:
+        outcome = _failure(error)
+    gc.collect()
+    with contextlib.suppress(OSError):  # the parent may be gone
+        connection.send(outcome)
+
+
+def _failure(error: Exception) -> Outcome:
+    text = f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"
+    if is_out_of_memory(error):
+        return Outcome("oom", reason=text)
+    return Outcome("error", reason=text)
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether Python, PyTorch's CPU allocator or CUDA ran out of memory."""
+    if isinstance(error, MemoryError | torch.OutOfMemoryError):
+        return True
+    return isinstance(error, RuntimeError) and any(
+        text in str(error) for text in _OUT_OF_MEMORY_TEXTS
+    )
+
+
+def _be_first_victim() -> None:
+    """When memory runs out, let the kernel end this child and not the session."""
+    with contextlib.suppress(OSError):
+        Path(f"/proc/{os.getpid()}/oom_score_adj").write_text("1000")

@@ -1,0 +1,1 @@
+"""Instruments: each takes a module and its input and returns a record of `bench.records`."""

@@ -1,0 +1,158 @@
+"""What a study is asked to measure: one frozen record, and the text forms that people type.
+
+The options of `pytest bench` and of the command share these names and parsers.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from .measure.machine import device_error
+from .records import PASSES
+from .specs import InputError
+from .train.store import default_path
+from .train.trainer import OPTIMIZERS
+
+DEFAULT_FAMILIES = ("mlp", "resnet", "resnet:residual=false")
+DEFAULT_DEPTHS = (2, 4, 8, 16, 32)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """A study's settings. `seeds` and `threads` are numbers; times are in seconds.
+
+    Attributes:
+        depths: None means 2, 4, 8, 16, 32, or what a family outside the default study names.
+    """
+
+    families: tuple[str, ...] = DEFAULT_FAMILIES
+    depths: tuple[int, ...] | None = None
+    passes: tuple[str, ...] = PASSES
+    batch_sizes: tuple[int, ...] = (128,)
+    device: str = "cpu"
+    dtype: str = "fp32"
+    threads: int = 1
+    task: str = "mnist1d"
+    seeds: int = 3
+    epochs: int = 10
+    optimizer: str = "adamw"
+    learning_rate: float = 0.01
+    weight_decay: float = 0.01
+    cell_timeout: float = 120.0
+    run_timeout: float = 3600.0
+    store: Path = field(default_factory=default_path)
+    resume: bool = False
+
+    def __post_init__(self) -> None:
+        self._check_choices()
+        if not 0 < self.learning_rate < float("inf"):
+            raise InputError(f"--lr takes a number above 0; got {self.learning_rate:g}")
+        if not 0 <= self.weight_decay < float("inf"):
+            raise InputError(f"--weight-decay takes 0 or more; got {self.weight_decay:g}")
+        error = device_error(self.device, self.dtype)
+        if error:
+            raise InputError(error)
+
+    def _check_choices(self) -> None:
+        for pass_ in self.passes:
+            if pass_ not in PASSES:
+                raise InputError(f"unknown pass {pass_!r}; known: {', '.join(PASSES)}")
+        if self.optimizer not in OPTIMIZERS:
+            known = ", ".join(sorted(OPTIMIZERS))
+            raise InputError(f"unknown optimizer {self.optimizer!r}; known: {known}")
+
+
+def _names(text: str) -> tuple[str, ...]:
+    names = tuple(part.strip() for part in text.split(",") if part.strip())
+    if not names:
+        raise InputError("needs at least one name")
+    return names
+
+
+def _whole_numbers(text: str) -> tuple[int, ...]:
+    return tuple(sorted({_whole_number(part) for part in text.split(",")}))
+
+
+def _whole_number(text: str) -> int:
+    try:
+        number = int(text)
+    except ValueError:
+        number = 0
+    if number < 1:
+        raise InputError(f"takes whole numbers of at least 1; got {text.strip()!r}")
+    return number
+
+
+def _number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise InputError(f"takes a number; got {text!r}") from None
+
+
+def _seconds(text: str) -> float:
+    """`90`, `90s`, `2min`, `1.5h` -> seconds above 0."""
+    unit = "s" if text.replace(".", "", 1).isdigit() else None
+    try:
+        seconds = pd.Timedelta(float(text), unit) if unit else pd.Timedelta(text)
+    except ValueError:
+        seconds = pd.Timedelta(0)
+    if not seconds.total_seconds() > 0:
+        raise InputError(f"takes a time above 0, such as 90s, 2min or 1h; got {text!r}")
+    return float(seconds.total_seconds())
+
+
+@dataclass(frozen=True)
+class Option:
+    """A command-line option: the field of `Options` it sets, and how its text is read."""
+
+    flag: str
+    field: str
+    parse: Callable[[str], Any]
+    help: str
+
+
+TABLE = (
+    Option("--depths", "depths", _whole_numbers, "default: 2,4,8,16,32"),
+    Option("--passes", "passes", _names, "of forward,backward,step; default: all three"),
+    Option("--batch-size", "batch_sizes", _whole_numbers, "default: 128; runs use the smallest"),
+    Option("--device", "device", str, "cpu, cuda or cuda:N; default: cpu"),
+    Option("--dtype", "dtype", str, "fp32, bf16 or fp16; default: fp32"),
+    Option("--threads", "threads", _whole_number, "CPU threads of one network; default: 1"),
+    Option("--task", "task", str, "mnist1d, digits or file.py:load, with :knob=value,…"),
+    Option("--seeds", "seeds", _whole_number, "trainings a depth; default: 3"),
+    Option("--epochs", "epochs", _whole_number, "default: 10"),
+    Option("--optimizer", "optimizer", str, "adamw, adam, rmsprop or sgd; default: adamw"),
+    Option("--lr", "learning_rate", _number, "peak of the one-cycle schedule; default: 0.01"),
+    Option("--weight-decay", "weight_decay", _number, "default: 0.01"),
+    Option("--cell-timeout", "cell_timeout", _seconds, "to try a cell; default: 2min"),
+    Option("--run-timeout", "run_timeout", _seconds, "for one training; default: 1h"),
+    Option("--store", "store", Path, "where everything is kept; default: results/howdeep.sqlite"),
+)
+
+FAMILY_HELP = (
+    "mlp, resnet, cifar_resnet, package.module:build or file.py:build, with :knob=value,…; "
+    "repeatable; default: mlp, resnet and resnet:residual=false"
+)
+
+
+def read(
+    texts: Mapping[str, str | None], *, families: Sequence[str] = (), resume: bool = False
+) -> Options:
+    """Options from what was typed, by flag; None keeps the default.
+
+    Raises:
+        InputError: a text that its option cannot take, named by its flag.
+    """
+    chosen: dict[str, Any] = {"families": tuple(families)} if families else {}
+    for option in TABLE:
+        text = texts.get(option.flag)
+        if text is not None:
+            try:
+                chosen[option.field] = option.parse(text)
+            except InputError as error:
+                raise InputError(f"{option.flag} {error}") from None
+    return Options(**chosen, resume=resume)

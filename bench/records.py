@@ -1,0 +1,209 @@
+"""The frozen records that instruments return, and their JSON form.
+
+Units stand in the names; unknown is None. `plain` turns a record into what JSON can hold:
+a number that is not finite becomes null, since a bare NaN breaks other readers.
+"""
+
+import dataclasses
+import hashlib
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+PASSES = ("forward", "backward", "step")
+
+# Statuses after which a cell or run is not tried again: the answer is known.
+SETTLED = ("ok", "oom", "timeout", "diverged")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cell:
+    """One point to measure. `threads` is the number of CPU threads PyTorch may use."""
+
+    family: str
+    depth: int
+    pass_: str
+    batch_size: int
+    dtype: str
+    device: str
+    threads: int
+
+    def params(self) -> dict[str, str | int]:
+        """The scalars that name the cell in a study (`benchmarks[].params`)."""
+        params = dataclasses.asdict(self)
+        params["pass"] = params.pop("pass_")
+        del params["threads"]
+        return params
+
+    def __str__(self) -> str:
+        """The stable id: `resnet:residual=false-8-step-128-fp32-cpu`."""
+        fields = (self.family, self.depth, self.pass_, self.batch_size, self.dtype, self.device)
+        return "-".join(map(str, fields))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Training:
+    """One run to train: everything that a user chooses about it."""
+
+    family: str
+    depth: int
+    task: str
+    seed: int
+    epochs: int
+    optimizer: str
+    learning_rate: float
+    weight_decay: float
+    batch_size: int
+    dtype: str
+    device: str
+    threads: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Operations:
+    """Floating-point work of one batch. One multiply-add is two FLOPs and one MAC.
+
+    Attributes:
+        forward_flops, backward_flops: by the formulas of `torch.utils.flop_counter`.
+            Backward is None when nothing requires a gradient.
+        uncounted_ops: operators without a formula that are not merely elementwise.
+        device: where the count ran: "meta", or the device it had to fall back to.
+    """
+
+    forward_flops: int
+    backward_flops: int | None
+    uncounted_ops: tuple[str, ...]
+    device: str
+
+    def flops(self, pass_: str) -> int | None:
+        """FLOPs of a pass. The optimizer's elementwise work is not counted."""
+        if pass_ == "forward":
+            return self.forward_flops
+        if self.backward_flops is None:
+            return None
+        return self.backward_flops + (self.forward_flops if pass_ == "step" else 0)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Peak:
+    """The most memory that one pass held at once, parameters and optimizer state included."""
+
+    peak_bytes: int | None
+    source: str | None
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Facts:
+    """What a cell costs beside time: the result of trying it in a child process."""
+
+    parameters: int
+    flops: int | None
+    uncounted_ops: tuple[str, ...]
+    activation_bytes: int | None
+    peak_bytes: int | None
+    peak_source: str | None
+    warnings: tuple[str, ...]
+
+    @property
+    def macs(self) -> int | None:
+        """Multiply-adds: half the FLOPs."""
+        return None if self.flops is None else self.flops // 2
+
+
+@dataclass(frozen=True, kw_only=True)
+class CellRecord:
+    """A cell that was tried: its status and, when it is `ok`, the facts and raw samples.
+
+    Attributes:
+        samples: seconds per iteration, one a round.
+        iterations: iterations in a round.
+    """
+
+    cell: Cell
+    status: str
+    reason: str | None = None
+    extra_info: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    samples: tuple[float, ...] = ()
+    iterations: int = 1
+
+    def row(self) -> dict[str, Any]:
+        """The JSON form that the store keeps."""
+        return {
+            "params": self.cell.params(),
+            "threads": self.cell.threads,
+            "status": self.status,
+            "reason": self.reason,
+            "extra_info": dict(self.extra_info),
+            "samples": list(self.samples),
+            "iterations": self.iterations,
+        }
+
+    @classmethod
+    def from_row(cls, row: Mapping[str, Any]) -> "CellRecord":
+        params = dict(row["params"])
+        pass_ = params.pop("pass")
+        cell = Cell(**params, pass_=pass_, threads=row["threads"])
+        return cls(
+            cell=cell,
+            status=row["status"],
+            reason=row["reason"],
+            extra_info=row["extra_info"],
+            samples=tuple(row["samples"]),
+            iterations=row["iterations"],
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunRecord:
+    """One training, as it stands in a study's `runs`. Accuracies are fractions."""
+
+    family: str
+    depth: int
+    knobs: Mapping[str, Any]
+    task: str
+    seed: int
+    optimizer: str
+    learning_rate: float
+    weight_decay: float
+    batch_size: int
+    epochs: int
+    dtype: str
+    device: str
+    threads: int
+    status: str
+    reason: str | None = None
+    train_accuracy: float | None = None
+    validation_accuracy: float | None = None
+    test_accuracy: float | None = None
+    train_loss: float | None = None
+    validation_loss: float | None = None
+    test_loss: float | None = None
+    n_train: int | None = None
+    n_validation: int | None = None
+    n_test: int | None = None
+    train_seconds: float | None = None
+    train_flops: int | None = None
+    parameters: int | None = None
+    loss_curve: tuple[float | None, ...] = ()
+
+
+def plain(value: Any) -> Any:
+    """`value` as JSON can hold it: records as dicts, tuples as lists, NaN and infinity as None."""
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return plain(dataclasses.asdict(value))
+    if isinstance(value, Mapping):
+        return {str(k): plain(v) for k, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(v) for v in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value
+
+
+def key(*parts: Any) -> str:
+    """A hash of everything that determines a measurement."""
+    text = json.dumps(plain(parts), sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:32]

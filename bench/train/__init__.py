@@ -1,0 +1,1 @@
+"""Tasks, the trainer, where runs are kept and where they are executed."""

@@ -1,0 +1,132 @@
+"""Where trainings execute: each in a child process, as many at once as there are cores to give.
+
+Whatever finishes is kept in the store at once, from the thread that waited for it.
+"""
+
+import shutil
+import tempfile
+from collections.abc import Iterable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from .. import families, specs
+from ..families import Family
+from ..isolate import Children, Outcome
+from ..measure import machine
+from ..records import RunRecord, Training, key, plain
+from . import trainer
+from .store import Store
+from .tasks import Task
+
+_CODE = specs.digest(Path(trainer.__file__))
+
+
+class Runs:
+    """Trains networks on one task, or takes the runs from the store.
+
+    Args:
+        families: by the name that stands in `Training.family`, bound to the task.
+        machine_identity: part of a run's key, as its time depends on it.
+        workers: trainings at once.
+        timeout: seconds after which a run is given up.
+    """
+
+    def __init__(
+        self,
+        families: Mapping[str, Family],
+        task: Task,
+        store: Store,
+        children: Children,
+        *,
+        machine_identity: Mapping[str, Any],
+        workers: int,
+        timeout: float,
+    ) -> None:
+        self._families = families
+        self._task = task
+        self._store = store
+        self._children = children
+        self._machine = machine_identity
+        self._timeout = timeout
+        self._executor = ThreadPoolExecutor(workers)
+        self._folder = Path(tempfile.mkdtemp(prefix="howdeep-"))
+        self._task_file = self._folder / "task.pt"
+        torch.save(task, self._task_file)
+        self._futures: dict[Training, Future[RunRecord]] = {}
+
+    def start(self, trainings: Iterable[Training]) -> None:
+        """Take what is kept of `trainings` and queue the rest, in this order."""
+        for training in trainings:
+            if training not in self._futures:
+                self._futures[training] = self._executor.submit(self._record, training)
+
+    def wait(self, trainings: Iterable[Training]) -> list[RunRecord]:
+        """The records of `trainings`; those not started yet are started."""
+        wanted = list(trainings)
+        self.start(wanted)
+        return [self._futures[training].result() for training in wanted]
+
+    def finished(self) -> list[RunRecord]:
+        """The records so far, in the order in which the trainings were started."""
+        done = (f for f in self._futures.values() if f.done() and not f.cancelled())
+        return [future.result() for future in done]
+
+    def close(self) -> None:
+        """Forget what is queued and wait for what runs; the children must have been ended."""
+        self._executor.shutdown(wait=True, cancel_futures=True)
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _record(self, training: Training) -> RunRecord:
+        identity = self._key(training)
+        kept = self._store.kept(identity)
+        if kept:
+            return RunRecord(**kept)
+        record = self._train(training)
+        if record.status != "skipped":
+            self._store.keep("run", identity, plain(record))
+        return record
+
+    def _train(self, training: Training) -> RunRecord:
+        misfit = self._misfit(training)
+        outcome = Outcome("skipped", reason=misfit) if misfit else self._in_child(training)
+        if outcome.status == "ok":
+            record: RunRecord = outcome.value
+            return record
+        knobs = dict(self._families[training.family].knobs)
+        failure = {"status": outcome.status, "reason": outcome.reason}
+        return RunRecord(**vars(training), knobs=knobs, **failure)
+
+    def _in_child(self, training: Training) -> Outcome:
+        return self._children.call(_execute, training, self._task_file, timeout=self._timeout)
+
+    def _misfit(self, training: Training) -> str | None:
+        """Why the family cannot take the task's inputs, or None."""
+        example = self._families[training.family].example_input(1)
+        shape = tuple(example.shape[1:]) if isinstance(example, torch.Tensor) else None
+        if shape == self._task.input_shape:
+            return None
+        return (
+            f"{training.family} takes inputs of shape {shape or 'other than one tensor'}; "
+            f"those of {training.task} are {self._task.input_shape}"
+        )
+
+    def _key(self, training: Training) -> str:
+        family = self._families[training.family]
+        source = [family.knobs, family.code, self._task.code, _CODE]
+        return key("run", training, source, self._machine)
+
+
+def _execute(training: Training, task_file: Path) -> RunRecord:
+    """One run, in a child process."""
+    task: Task = torch.load(task_file, weights_only=False)
+    family = families.find(training.family)
+    family = family.for_task(input_shape=task.input_shape, classes=task.classes)
+    return trainer.train(family, task, training)
+
+
+def workers(device: str, threads: int) -> int:
+    """Trainings at once: as many as there are cores for on a CPU, one on a GPU."""
+    return max(1, machine.cores() // threads) if device == "cpu" else 1

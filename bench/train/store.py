@@ -1,0 +1,120 @@
+"""Keeps every finished cell and run at once, in SQLite with a write-ahead log.
+
+A record stands under a hash of everything that determines it, within a study (one session of
+`pytest bench`, resumed ones included). Each write is a transaction of its own, so a process that
+is killed loses nothing that was finished; several threads and processes may write.
+`reports` reads this file too: its schema is the contract, and `SCHEMA` its version.
+"""
+
+import json
+import os
+import sqlite3
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any
+
+from ..records import SETTLED, plain
+from ..specs import InputError
+
+SCHEMA = 1
+
+_TABLES = """
+CREATE TABLE IF NOT EXISTS studies (id INTEGER PRIMARY KEY, started TEXT, document TEXT);
+CREATE TABLE IF NOT EXISTS records (
+    study INTEGER NOT NULL, kind TEXT NOT NULL, key TEXT NOT NULL, row TEXT NOT NULL,
+    PRIMARY KEY (study, key));
+CREATE INDEX IF NOT EXISTS records_by_key ON records (key);
+"""
+
+# Another process may hold the lock while it writes a row; that takes milliseconds.
+BUSY_SECONDS = 30.0
+
+
+class Store:
+    """One study in a store file. Opening it makes the file and its folder where needed.
+
+    Args:
+        path: the SQLite file.
+        document: what is known of a new study at its start (JSON): the environment before.
+        resume: go on with the newest study of the file, if there is one.
+
+    Raises:
+        InputError: the file is no store, is damaged, or comes from a newer version.
+    """
+
+    def __init__(self, path: Path, *, document: Mapping[str, Any], resume: bool) -> None:
+        self._path = path
+        self._resumed = resume
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with self._connection() as connection:
+                connection.execute("PRAGMA journal_mode=WAL")
+                _prepare(connection, path)
+                self._study = self._find_or_start(connection, document)
+        except (sqlite3.Error, OSError) as error:
+            raise InputError(f"cannot use the store {path}: {error}") from error
+
+    def _find_or_start(self, connection: sqlite3.Connection, document: Mapping[str, Any]) -> int:
+        newest = connection.execute("SELECT max(id) FROM studies").fetchone()[0]
+        if self._resumed and newest is not None:
+            return int(newest)
+        cursor = connection.execute(
+            "INSERT INTO studies (started, document) VALUES (datetime('now'), ?)",
+            (json.dumps(plain(document)),),
+        )
+        return int(cursor.lastrowid or 0)
+
+    @property
+    def document(self) -> dict[str, Any]:
+        """What was known of the study at its start."""
+        with self._connection() as connection:
+            query = "SELECT document FROM studies WHERE id = ?"
+            text = connection.execute(query, (self._study,)).fetchone()[0]
+        return dict(json.loads(text))
+
+    def keep(self, kind: str, key: str, row: Mapping[str, Any]) -> None:
+        """Write one finished record of `kind` ("cell", "run") under its key."""
+        with self._connection() as connection:
+            connection.execute(
+                "INSERT OR REPLACE INTO records VALUES (?, ?, ?, ?)",
+                (self._study, kind, key, json.dumps(plain(row))),
+            )
+
+    def kept(self, key: str) -> dict[str, Any] | None:
+        """In a resumed study the settled record under `key`, from whichever study has it; else
+        None. It then belongs to this study too."""
+        if not self._resumed:
+            return None
+        with self._connection() as connection:
+            query = "SELECT kind, row FROM records WHERE key = ? ORDER BY study DESC LIMIT 1"
+            found = connection.execute(query, (key,)).fetchone()
+        if found is None:
+            return None
+        row = dict(json.loads(found[1]))
+        if row["status"] not in SETTLED:
+            return None
+        self.keep(found[0], key, row)
+        return row
+
+    @contextmanager
+    def _connection(self) -> Iterator[sqlite3.Connection]:
+        """A connection of its own for each use: threads share none. It commits at the end."""
+        with closing(sqlite3.connect(self._path, timeout=BUSY_SECONDS)) as connection, connection:
+            yield connection
+
+
+def _prepare(connection: sqlite3.Connection, path: Path) -> None:
+    version = connection.execute("PRAGMA user_version").fetchone()[0]
+    if version > SCHEMA:
+        raise InputError(
+            f"the store {path} has schema {version}, newer than {SCHEMA}, which this howdeep "
+            "writes: upgrade howdeep, or name another file with --store"
+        )
+    connection.executescript(_TABLES)
+    connection.execute(f"PRAGMA user_version = {SCHEMA}")
+
+
+def default_path() -> Path:
+    """`results/howdeep.sqlite` in the working folder."""
+    return Path(os.curdir) / "results" / "howdeep.sqlite"

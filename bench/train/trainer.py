@@ -1,0 +1,176 @@
+"""Trains one network on one task with one seed: AdamW and a one-cycle schedule by default.
+
+The seed determines the weights at the start and the order of the batches, and nothing else in
+the process: the global random state is as before afterwards.
+"""
+
+import math
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from ..families import Family
+from ..measure import machine, operations
+from ..measure.passes import DTYPES
+from ..records import RunRecord, Training
+from .tasks import Split, Task
+
+# Rows in one batch of an evaluation; it does not change the result, only the memory.
+EVALUATION_BATCH = 1_000
+
+SGD_MOMENTUM = 0.9
+
+OPTIMIZERS: Mapping[str, Callable[..., torch.optim.Optimizer]] = {
+    "adamw": torch.optim.AdamW,
+    "adam": torch.optim.Adam,
+    "rmsprop": torch.optim.RMSprop,
+    "sgd": lambda params, **options: torch.optim.SGD(params, momentum=SGD_MOMENTUM, **options),
+}
+
+
+@dataclass(frozen=True)
+class _Fit:
+    """How the training itself went. `loss_curve`: mean training loss of each epoch."""
+
+    seconds: float
+    steps: int
+    loss_curve: tuple[float, ...]
+
+    @property
+    def diverged_in(self) -> int | None:
+        """The first epoch (from 1) whose loss is not finite, or None."""
+        bad = (i for i, loss in enumerate(self.loss_curve, 1) if not math.isfinite(loss))
+        return next(bad, None)
+
+
+def train(family: Family, task: Task, training: Training) -> RunRecord:
+    """One run, evaluated on every split in eval mode at its end.
+
+    A run whose loss is no longer finite stops there and is recorded as `diverged`.
+    """
+    torch.set_num_threads(training.threads)
+    task = _on(training.device, task)
+    devices = [training.device] if training.device.startswith("cuda") else []
+    with torch.random.fork_rng(devices=devices):
+        torch.manual_seed(training.seed)
+        model = family.build(training.depth).to(training.device)
+        fit = _fit(model, task.train, training)
+    record = _record(family, model, task, training, fit)
+    if fit.diverged_in is not None:
+        reason = f"the training loss was not finite in epoch {fit.diverged_in}"
+        return RunRecord(**record, status="diverged", reason=reason)
+    return RunRecord(**record, **_evaluations(model, task, training), status="ok")
+
+
+def _on(device: str, task: Task) -> Task:
+    def moved(split: Split) -> Split:
+        return Split(split.inputs.to(device), split.labels.to(device))
+
+    validation = moved(task.validation) if task.validation else None
+    return Task(task.name, moved(task.train), validation, moved(task.test), task.classes, task.code)
+
+
+def _fit(model: nn.Module, data: Split, training: Training) -> _Fit:
+    batch_size = min(training.batch_size, len(data))
+    per_epoch = len(data) // batch_size
+    optimizer = OPTIMIZERS[training.optimizer](
+        model.parameters(), lr=training.learning_rate, weight_decay=training.weight_decay
+    )
+    schedule = torch.optim.lr_scheduler.OneCycleLR(
+        optimizer, max_lr=training.learning_rate, total_steps=training.epochs * per_epoch
+    )
+    generator = torch.Generator().manual_seed(training.seed)
+    curve: list[float] = []
+    wait = machine.synchronizer(training.device)
+    model.train()
+    start = time.perf_counter()
+    while len(curve) < training.epochs and all(map(math.isfinite, curve)):
+        losses = [
+            _update(model, batch, optimizer, schedule, training)
+            for batch in _batches(data, batch_size, generator)
+        ]
+        curve.append(torch.stack(losses).mean().item())
+    wait()
+    return _Fit(time.perf_counter() - start, len(curve) * per_epoch, tuple(curve))
+
+
+def _batches(data: Split, size: int, generator: torch.Generator) -> Iterator[Split]:
+    """The data in random order; an incomplete last batch is left out, as a batch norm needs."""
+    order = torch.randperm(len(data), generator=generator).to(data.labels.device)
+    for rows in order.split(size)[: len(data) // size]:
+        yield Split(data.inputs[rows], data.labels[rows])
+
+
+def _update(
+    model: nn.Module,
+    batch: Split,
+    optimizer: torch.optim.Optimizer,
+    schedule: torch.optim.lr_scheduler.LRScheduler,
+    training: Training,
+) -> Tensor:
+    with _autocast(training):
+        loss = F.cross_entropy(model(batch.inputs), batch.labels)
+    optimizer.zero_grad(set_to_none=True)
+    loss.backward()
+    optimizer.step()
+    schedule.step()
+    return loss.detach()
+
+
+def _autocast(training: Training) -> torch.autocast:
+    """Weights stay fp32; a lower dtype is mixed precision."""
+    kind = training.device.split(":")[0]
+    return torch.autocast(kind, DTYPES[training.dtype], enabled=training.dtype != "fp32")
+
+
+def _record(
+    family: Family, model: nn.Module, task: Task, training: Training, fit: _Fit
+) -> dict[str, Any]:
+    return {
+        **vars(training),
+        "knobs": dict(family.knobs),
+        "n_train": len(task.train),
+        "n_validation": len(task.validation) if task.validation else None,
+        "n_test": len(task.test),
+        "train_seconds": fit.seconds,
+        "train_flops": _train_flops(model, task.train, training, fit.steps),
+        "parameters": operations.parameter_count(model),
+        "loss_curve": tuple(x if math.isfinite(x) else None for x in fit.loss_curve),
+    }
+
+
+def _train_flops(model: nn.Module, data: Split, training: Training, steps: int) -> int | None:
+    """FLOPs of a step (forward and backward of one batch) times the steps taken."""
+    batch = data.inputs[: min(training.batch_size, len(data))]
+    flops = operations.count(model, batch).flops("step")
+    return None if flops is None else flops * steps
+
+
+def _evaluations(model: nn.Module, task: Task, training: Training) -> dict[str, float]:
+    splits = {"train": task.train, "validation": task.validation, "test": task.test}
+    result = {}
+    for name, split in splits.items():
+        if split is not None:
+            result[f"{name}_accuracy"], result[f"{name}_loss"] = _evaluate(model, split, training)
+    return result
+
+
+@torch.no_grad()
+def _evaluate(model: nn.Module, split: Split, training: Training) -> tuple[float, float]:
+    """Accuracy (a fraction) and mean cross-entropy in eval mode."""
+    model.eval()
+    correct, loss = 0, 0.0
+    batches = zip(
+        split.inputs.split(EVALUATION_BATCH), split.labels.split(EVALUATION_BATCH), strict=True
+    )
+    for inputs, labels in batches:
+        with _autocast(training):
+            output = model(inputs)
+        correct += int((output.argmax(1) == labels).sum())
+        loss += F.cross_entropy(output.float(), labels, reduction="sum").item()
+    return correct / len(split), loss / len(split)

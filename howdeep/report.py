@@ -1,0 +1,136 @@
+"""`howdeep report`: reads what was measured and says how deep the network should be."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from reports.findings import Findings
+
+NOTHING_FITS = 1
+BAD_INPUT = 2
+CANNOT_TELL = 3
+
+
+class Unit(StrEnum):
+    """The unit of a CSV table's accuracies or errors."""
+
+    PERCENT = "percent"
+    FRACTION = "fraction"
+
+
+def report(
+    files: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="FILE…",
+            help="A study (JSON), its store (SQLite), any pytest-benchmark JSON, or a CSV table.",
+            show_default=False,
+        ),
+    ],
+    budget: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="The most a depth may cost: latency=5ms, flops=10M, train_flops=1e15, "
+            "memory=2GiB, train_time=2h. Repeatable, or separated by commas.",
+            metavar="NAME=QUANTITY",
+            show_default=False,
+        ),
+    ] = None,
+    json_: Annotated[
+        bool, typer.Option("--json", help="Print one JSON object and nothing else.")
+    ] = False,
+    markdown: Annotated[
+        str | None,
+        typer.Option(
+            help="Also write the report as Markdown; - is standard output, and then alone."
+        ),
+    ] = None,
+    unit: Annotated[
+        Unit | None, typer.Option(help="The unit of a CSV table's accuracies or errors.")
+    ] = None,
+) -> None:
+    """Say how deep the network should be: best and sufficient depth, their costs, what was tried.
+
+    Exit code 0: fine; 1: no depth fits the budgets; 2: the input is wrong; 3: nothing to report.
+    """
+    with _one_line_errors():
+        findings = _find(files, budget or [], unit)
+        if markdown and markdown != "-":
+            _write_markdown(findings, Path(markdown))
+    if json_:
+        typer.echo(json.dumps(findings.as_dict(), indent=2, allow_nan=False, ensure_ascii=False))
+    elif markdown == "-":
+        _echo_markdown(findings)
+    else:
+        _print(findings)
+    raise typer.Exit(_exit_code(findings))
+
+
+def _find(files: list[Path], budget: list[str], unit: Unit | None) -> Findings:
+    from reports.budget import parse_budgets
+    from reports.findings import find
+    from reports.study import read
+
+    budgets = parse_budgets(budget)  # before the files: a typing error costs no waiting
+    return find(read(files, unit), budgets)
+
+
+@contextmanager
+def _one_line_errors() -> Iterator[None]:
+    """Bad input ends the command with one line on standard error and exit code 2."""
+    from reports.quantity import QuantityError
+
+    try:
+        yield
+    except (QuantityError, OSError) as error:
+        _fail(error)
+    except ValueError as error:
+        from reports.tables import InputError
+
+        if not isinstance(error, InputError):
+            raise
+        _fail(error)
+
+
+def _fail(error: Exception) -> None:
+    typer.echo(f"howdeep report: {' '.join(str(error).split())}", err=True)
+    raise typer.Exit(BAD_INPUT)
+
+
+def _write_markdown(findings: Findings, path: Path) -> None:
+    """Written beside and renamed: a report that was there stays whole until the new one is."""
+    from reports.text import markdown
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside = path.with_name(f".{path.name}.new")
+    beside.write_text(markdown(findings), encoding="utf-8")
+    beside.replace(path)
+
+
+def _echo_markdown(findings: Findings) -> None:
+    from reports.text import markdown
+
+    typer.echo(markdown(findings), nl=False)
+
+
+def _print(findings: Findings) -> None:
+    from reports.text import print_report
+
+    if findings.empty:
+        typer.echo("howdeep report: nothing to report: no cell and no run has a result", err=True)
+    print_report(findings, sys.stdout)
+
+
+def _exit_code(findings: Findings) -> int:
+    if findings.empty:
+        return CANNOT_TELL
+    return 0 if findings.affordable else NOTHING_FITS

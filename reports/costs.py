@@ -1,0 +1,136 @@
+"""What each depth costs, one table per family and setting.
+
+A setting is all that a latency or a memory figure depends on besides the network: batch size, dtype,
+device, threads and machine. Figures of two settings never share a table.
+"""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Any
+
+from reports.tables import Row, Tables, records
+
+
+@dataclass(frozen=True)
+class Setting:
+    """Where and how costs were measured; null where the file does not say."""
+
+    batch_size: int | None
+    dtype: str | None
+    device: str | None
+    threads: int | None
+    machine: str | None
+
+
+@dataclass(frozen=True)
+class DepthCost:
+    """The costs of one depth; null is unknown.
+
+    latency_seconds: median of a forward pass of the batch, iqr_seconds its interquartile range.
+    flops: forward, of one sample. step_flops: of a step of the batch. peak_bytes: of a step.
+    """
+
+    depth: int
+    parameters: float | None = None
+    flops: float | None = None
+    latency_seconds: float | None = None
+    iqr_seconds: float | None = None
+    step_flops: float | None = None
+    peak_bytes: float | None = None
+
+
+@dataclass(frozen=True)
+class CostTable:
+    """The costs of one family in one setting, shallowest first."""
+
+    family: str
+    setting: Setting
+    depths: tuple[DepthCost, ...]
+
+
+def cost_tables(tables: Tables) -> tuple[CostTable, ...]:
+    """One table per family and setting, in the order of their names."""
+    cells = [row for row in records(tables.cells) if row["status"] == "ok"]
+    keyed = sorted(((row["family"] or "", _setting(row), row) for row in cells), key=_key)
+    return tuple(
+        CostTable(family, setting, _depths([row for *_, row in group], setting))
+        for (family, setting), group in (
+            ((found[0][0], found[0][1]), found)
+            for found in (list(group) for _, group in groupby(keyed, key=_key))
+        )
+    )
+
+
+def _key(item: tuple[str, Setting, Row]) -> tuple[str, str]:
+    return item[0], repr(item[1])
+
+
+def _setting(row: Row) -> Setting:
+    def count(name: str) -> int | None:
+        return None if row[name] is None else int(row[name])
+
+    return Setting(
+        count("batch_size"), row["dtype"], row["device"], count("threads"), row["machine"]
+    )
+
+
+def _depths(rows: list[Row], setting: Setting) -> tuple[DepthCost, ...]:
+    depths = sorted({row["depth"] for row in rows})
+    return tuple(
+        _depth_cost(depth, [row for row in rows if row["depth"] == depth], setting)
+        for depth in depths
+    )
+
+
+def _depth_cost(depth: int, rows: list[Row], setting: Setting) -> DepthCost:
+    forward = [row for row in rows if row["pass"] == "forward"]
+    step = [row for row in rows if row["pass"] == "step"]
+    flops = _median(forward, "flops")
+    return DepthCost(
+        depth=depth,
+        parameters=_median(rows, "parameters"),
+        flops=None if flops is None else flops / (setting.batch_size or 1),
+        latency_seconds=_median(forward, "latency_seconds"),
+        iqr_seconds=_median(forward, "iqr_seconds"),
+        step_flops=_median(step, "flops"),
+        peak_bytes=_median(step, "peak_bytes"),
+    )
+
+
+def _median(rows: list[Row], name: str) -> float | None:
+    """One number where a cell was measured more than once in the same setting."""
+    values = [row[name] for row in rows if row[name] is not None]
+    return statistics.median(values) if values else None
+
+
+def best_match(
+    candidates: Sequence[CostTable], depths: Collection[int], protocol: Mapping[str, Any]
+) -> CostTable | None:
+    """The table that says most about these trainings.
+
+    Same machine and device first (a latency of another machine answers another question), then the
+    table that knows the latency of most depths, then the same dtype and batch size.
+    """
+    return min(candidates, key=_mismatch(depths, protocol), default=None)
+
+
+def _mismatch(
+    depths: Collection[int], protocol: Mapping[str, Any]
+) -> Callable[[CostTable], tuple[Any, ...]]:
+    def rank(table: CostTable) -> tuple[Any, ...]:
+        known = [cost.depth for cost in table.depths if cost.latency_seconds is not None]
+        setting = table.setting
+        return (
+            setting.machine != protocol.get("machine"),
+            setting.device != protocol.get("device"),
+            -len(set(known) & set(depths)),
+            setting.dtype != protocol.get("dtype"),
+            setting.batch_size != protocol.get("batch_size"),
+            repr(setting),
+        )
+
+    return rank

@@ -1,0 +1,220 @@
+"""How well each depth does, and whether two depths can be told apart.
+
+Two sources of noise are known here: an accuracy is measured on a limited number of examples
+(binomial), and a training is one of many that could have been (the spread over seeds). Runs with
+several seeds show both; a single run shows only the first, and the result says so.
+
+Left out on purpose: no correction for comparing many depths (a confidence set that is a little too
+small names a deeper sufficient depth, and the intervals are printed), and no fitted curve of accuracy
+against depth (saturating fits cannot see a turn).
+"""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from scipy.special import stdtr, stdtrit
+
+CONFIDENCE = 0.95
+ALPHA = 1 - CONFIDENCE
+# Examples behind an accuracy where nobody said how many: the test split of CIFAR-10 and of MNIST.
+ASSUMED_EXAMPLES = 10_000
+
+
+@dataclass(frozen=True)
+class Moments:
+    """A mean with the variance of that mean; infinite degrees of freedom: the variance is known."""
+
+    mean: float
+    variance: float
+    degrees_of_freedom: float
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """The difference of two means (second less first) with its 95% interval and two-sided p value."""
+
+    difference: float
+    low: float
+    high: float
+    p_value: float
+
+    @property
+    def significantly_worse(self) -> bool:
+        """Is the second mean lower than the first, beyond the noise?"""
+        return self.difference < 0 and self.p_value < ALPHA
+
+    @property
+    def significantly_better(self) -> bool:
+        """Is the second mean higher than the first, beyond the noise?"""
+        return self.difference > 0 and self.p_value < ALPHA
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """The accuracy of one depth, as a fraction.
+
+    mean: over the seeds. raw: on the scale of accuracies; tested: on the scale where depths are
+    compared; both null when nothing is known of the noise. low, high: a 95% interval of the accuracy.
+    """
+
+    depth: int
+    mean: float
+    n_seeds: int
+    n_examples: int | None
+    raw: Moments | None
+    tested: Moments | None
+    low: float | None
+    high: float | None
+
+
+@dataclass(frozen=True)
+class Observations:
+    """The accuracies of one depth: one per seed, and the examples behind each."""
+
+    depth: int
+    accuracies: tuple[float, ...]
+    n_examples: int | None
+
+
+@dataclass(frozen=True)
+class _Scale:
+    """A scale of accuracies: how to get onto it, and the binomial variance of one run there."""
+
+    transform: Callable[[float, int], float]
+    binomial_variance: Callable[[float, int], float]
+
+
+def empirical_logit(accuracy: float, n_examples: int) -> float:
+    """log((a n + 1/2) / ((1 - a) n + 1/2)), finite also at 0 and 1 (Haldane 1956, Anscombe 1956)."""
+    right = accuracy * n_examples
+    return math.log((right + 0.5) / (n_examples - right + 0.5))
+
+
+def inside(accuracy: float, n_examples: int) -> float:
+    """The accuracy, kept half an example away from 0 and 1, where the binomial variance would be 0."""
+    margin = 0.5 / (n_examples + 1)
+    return min(max(accuracy, margin), 1 - margin)
+
+
+def _raw_variance(accuracy: float, n_examples: int) -> float:
+    share = inside(accuracy, n_examples)
+    return share * (1 - share) / n_examples
+
+
+def _logit_variance(accuracy: float, n_examples: int) -> float:
+    share = inside(accuracy, n_examples)
+    return 1 / (n_examples * share * (1 - share))
+
+
+RAW = _Scale(lambda accuracy, _: accuracy, _raw_variance)
+LOGIT = _Scale(empirical_logit, _logit_variance)
+
+
+def estimate_depths(observations: Sequence[Observations]) -> tuple[Estimate, ...]:
+    """One estimate per depth, shallowest first.
+
+    Where any depth has several seeds, depths are tested on the empirical logit of their accuracies.
+    Why logit: the spread between seeds shrinks near 100%, so on the raw scale one collapsed depth has
+    a variance that hides every other difference; on the logit scale the spreads are comparable.
+    The variance of a depth is never taken below the binomial variance of one run's evaluation:
+    three seeds that agree by luck are not certain. A depth with one seed borrows the pooled variance
+    of the others. Where every depth has one run, depths are tested as two proportions.
+    """
+    ordered = sorted(observations, key=lambda each: each.depth)
+    repeated = any(len(each.accuracies) > 1 for each in ordered)
+    raw, logit = _moments(ordered, RAW), _moments(ordered, LOGIT)
+    return tuple(_estimate(each, raw[each.depth], logit[each.depth], repeated) for each in ordered)
+
+
+def _estimate(
+    each: Observations, raw: Moments | None, logit: Moments | None, repeated: bool
+) -> Estimate:
+    low, high = _accuracy_interval(logit)
+    return Estimate(
+        depth=each.depth,
+        mean=_mean(each.accuracies),
+        n_seeds=len(each.accuracies),
+        n_examples=each.n_examples,
+        raw=raw,
+        tested=logit if repeated else raw,
+        low=low,
+        high=high,
+    )
+
+
+def _moments(observations: Sequence[Observations], scale: _Scale) -> Mapping[int, Moments | None]:
+    values = {
+        each.depth: [
+            scale.transform(a, each.n_examples or ASSUMED_EXAMPLES) for a in each.accuracies
+        ]
+        for each in observations
+    }
+    pooled = _pooled(list(values.values()))
+    return {
+        each.depth: _moments_of(each, values[each.depth], pooled, scale) for each in observations
+    }
+
+
+def _moments_of(
+    each: Observations, values: list[float], pooled: Moments | None, scale: _Scale
+) -> Moments | None:
+    count = len(values)
+    binomial = scale.binomial_variance(_mean(each.accuracies), each.n_examples or ASSUMED_EXAMPLES)
+    if count > 1:
+        variance = max(statistics.variance(sorted(values)), binomial)
+        return Moments(_mean(values), variance / count, count - 1)
+    if pooled is not None:
+        return Moments(values[0], max(pooled.variance, binomial), pooled.degrees_of_freedom)
+    return Moments(values[0], binomial, math.inf) if each.n_examples else None
+
+
+def _pooled(samples: Sequence[Sequence[float]]) -> Moments | None:
+    """The variance between seeds over all depths that have several."""
+    several = sorted(sorted(values) for values in samples if len(values) > 1)
+    freedom = sum(len(values) - 1 for values in several)
+    if not freedom:
+        return None
+    total = math.fsum((len(values) - 1) * statistics.variance(values) for values in several)
+    return Moments(mean=0.0, variance=total / freedom, degrees_of_freedom=freedom)
+
+
+def _mean(values: Sequence[float]) -> float:
+    return math.fsum(values) / len(values)  # fsum: the order of the rows must not matter
+
+
+def _accuracy_interval(logit: Moments | None) -> tuple[float | None, float | None]:
+    """A t interval on the logit scale, carried back: it never leaves 0 to 1."""
+    if logit is None:
+        return None, None
+    reach = _quantile(logit.degrees_of_freedom) * math.sqrt(logit.variance)
+    return _from_logit(logit.mean - reach), _from_logit(logit.mean + reach)
+
+
+def _from_logit(value: float) -> float:
+    return (1 + math.tanh(value / 2)) / 2  # 1 / (1 + exp(-value)) without overflow
+
+
+def compare(first: Moments, second: Moments) -> Comparison:
+    """Welch's unequal-variances t test; with known variances the normal test that it becomes.
+
+    For two single runs on the raw scale this is the two-proportion z test with unpooled variance
+    p1(1-p1)/n1 + p2(1-p2)/n2.
+    """
+    difference = second.mean - first.mean
+    variance = first.variance + second.variance
+    uncertain = math.fsum(
+        sorted(each.variance**2 / each.degrees_of_freedom for each in (first, second))
+    )
+    freedom = variance**2 / uncertain if uncertain else math.inf
+    error = math.sqrt(variance)
+    reach = _quantile(freedom) * error
+    p_value = 2 * float(stdtr(freedom, -abs(difference) / error))
+    return Comparison(difference, difference - reach, difference + reach, p_value)
+
+
+def _quantile(degrees_of_freedom: float) -> float:
+    return float(stdtrit(degrees_of_freedom, 1 - ALPHA / 2))

@@ -1,0 +1,159 @@
+"""All that a report says: verdicts, other costs, what stayed out, warnings, machines."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from reports.best_depth import judge
+from reports.budget import Budget
+from reports.costs import CostTable, best_match, cost_tables
+from reports.sweep import Sweep, sweeps
+from reports.tables import Row, Tables, records, unknown_as_none
+from reports.twins import twin_sentences
+from reports.verdict import Verdict
+
+EXCLUDED_FIELDS = {
+    "cell": ("family", "depth", "pass", "batch_size", "dtype", "device", "status", "reason"),
+    "run": ("family", "depth", "task", "seed", "status", "reason"),
+}
+
+
+@dataclass(frozen=True)
+class Warned:
+    """A warning and the number of cells that carry it; similar: their numbers differ."""
+
+    text: str
+    count: int
+    similar: bool
+
+
+@dataclass(frozen=True)
+class Findings:
+    """What is shown; costs: the tables of settings and families that no verdict shows."""
+
+    verdicts: tuple[Verdict, ...]
+    costs: tuple[CostTable, ...]
+    notes: tuple[str, ...]
+    excluded: tuple[Mapping[str, Any], ...]
+    warnings: tuple[Warned, ...]
+    environments: tuple[Mapping[str, Any], ...]
+    affordable: bool
+
+    @property
+    def empty(self) -> bool:
+        """Is there nothing to report at all?"""
+        return not self.verdicts and not self.costs
+
+    def as_dict(self) -> dict[str, Any]:
+        """The JSON object that `howdeep report --json` prints."""
+        return {
+            "depths": [verdict.as_dict() for verdict in self.verdicts],
+            "notes": list(self.notes),
+            "excluded": [dict(row) for row in self.excluded],
+        }
+
+
+def find(tables: Tables, budgets: Sequence[Budget] = ()) -> Findings:
+    """All findings of these tables."""
+    costs = cost_tables(tables)
+    found = sweeps(tables)
+    chosen = [_costs_for(sweep, costs) for sweep in found]
+    verdicts = tuple(
+        judge(sweep, table, budgets) for sweep, table in zip(found, chosen, strict=True)
+    )
+    others = tuple(table for table in costs if table not in chosen)
+    return Findings(
+        verdicts=verdicts,
+        costs=others,
+        notes=(
+            *tables.notes,
+            *twin_sentences(verdicts),
+            *_setting_notes(verdicts, others),
+            *_unjudged_notes(verdicts, others, budgets),
+        ),
+        excluded=excluded(tables),
+        warnings=count_warnings(tables),
+        environments=tables.environments,
+        affordable=_affordable(verdicts, others, budgets),
+    )
+
+
+def _costs_for(sweep: Sweep, costs: Sequence[CostTable]) -> CostTable | None:
+    candidates = [table for table in costs if table.family == sweep.family]
+    return best_match(candidates, sweep.tried, sweep.protocol)
+
+
+def _setting_notes(verdicts: Sequence[Verdict], others: Sequence[CostTable]) -> list[str]:
+    judged = {verdict.family for verdict in verdicts}
+    return [
+        f"The costs of {family} were measured in other settings too: they have tables of their own."
+        for family in sorted(judged & {table.family for table in others})
+    ]
+
+
+def _unjudged_notes(
+    verdicts: Sequence[Verdict], costs: Sequence[CostTable], budgets: Sequence[Budget]
+) -> list[str]:
+    """Without accuracies a budget can still be held against costs: the deepest that fits."""
+    if verdicts or not budgets:
+        return []
+    notes = ["There are no accuracies, so which depth is best within a budget cannot be said."]
+    for table in costs:
+        depth = _deepest_affordable(table, budgets)
+        told = "no depth" if depth is None else f"depth {depth} at most"
+        asked = ", ".join(map(str, budgets))
+        notes.append(f"Of {table.family}, {told} is known to fit {asked}.")
+    return notes
+
+
+def _deepest_affordable(table: CostTable, budgets: Sequence[Budget]) -> int | None:
+    def fits(cost: object) -> bool:
+        needs = [(getattr(cost, budget.column, None), budget.limit) for budget in budgets]
+        return all(need is not None and need <= limit for need, limit in needs)
+
+    return max((cost.depth for cost in table.depths if fits(cost)), default=None)
+
+
+def _affordable(
+    verdicts: Sequence[Verdict], costs: Sequence[CostTable], budgets: Sequence[Budget]
+) -> bool:
+    """Does some depth fit all budgets? True without budgets."""
+    if verdicts:
+        return not budgets or any(verdict.within_all is not None for verdict in verdicts)
+    return not budgets or any(_deepest_affordable(table, budgets) is not None for table in costs)
+
+
+def excluded(tables: Tables) -> tuple[Mapping[str, Any], ...]:
+    """Cells and runs without a result, with their status and reason, in a fixed order."""
+    named = {"cell": tables.cells, "run": tables.runs}
+    rows = [
+        {"kind": kind} | {name: _plain(row[name]) for name in EXCLUDED_FIELDS[kind]}
+        for kind, table in named.items()
+        for row in records(table)
+        if row["status"] != "ok"
+    ]
+    return tuple(sorted(rows, key=_place))
+
+
+def _place(row: Row) -> tuple[str, ...]:
+    return row["kind"], str(row["family"]), f"{row['depth']:012d}", repr(row)
+
+
+def _plain(value: Any) -> Any:
+    """A whole number without its decimal point, unknown as null."""
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    return unknown_as_none(value)
+
+
+def count_warnings(tables: Tables) -> tuple[Warned, ...]:
+    """The warnings of the cells, those that differ in their numbers only counted together."""
+    texts = sorted(text for row in records(tables.cells) for text in row["warnings"] or ())
+    alike: dict[str, list[str]] = {}
+    for text in texts:
+        alike.setdefault(re.sub(r"[0-9]+(\.[0-9]+)?", "#", text), []).append(text)
+    found = [Warned(group[0], len(group), len(set(group)) > 1) for group in alike.values()]
+    return tuple(sorted(found, key=lambda each: (-each.count, each.text)))

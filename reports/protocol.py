@@ -1,0 +1,111 @@
+"""Which runs may be compared with each other.
+
+Runs that differ in more than depth and seed are never averaged. Of several protocols (batch size,
+epochs, dtype, device, machine) the one that covers most depths is taken; of several optimizers and
+learning rates the best at each depth, as a fair comparison of depths tunes each.
+"""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import groupby
+from typing import Any
+
+from reports.tables import Row
+
+PROTOCOL = ("metric", "batch_size", "epochs", "dtype", "device", "machine")
+TUNED = ("optimizer", "learning_rate", "weight_decay")
+# An accuracy and the number of examples behind it.
+SPLITS = {
+    "validation_accuracy": "n_validation",
+    "test_accuracy": "n_test",
+    "train_accuracy": "n_train",
+}
+# Summed over the rows, so the rows need an order: any total one.
+ORDERED_BY = (*PROTOCOL, *TUNED, "seed", *SPLITS, "status", "reason")
+
+
+def in_order(rows: Iterable[Row]) -> list[Row]:
+    """The rows in a fixed order: whatever order they came in, the same sums follow."""
+    return sorted(rows, key=lambda row: [row["depth"], *(repr(row[name]) for name in ORDERED_BY)])
+
+
+def grouped(rows: Iterable[Row], names: Sequence[str]) -> list[tuple[tuple[Any, ...], list[Row]]]:
+    """The rows that agree in all of `names`, with what they agree in."""
+
+    def text(row: Row) -> tuple[str, ...]:
+        return tuple(repr(row[name]) for name in names)
+
+    groups = (list(group) for _, group in groupby(sorted(rows, key=text), key=text))
+    return [(tuple(group[0][name] for name in names), group) for group in groups]
+
+
+def one_protocol(rows: Sequence[Row]) -> tuple[list[Row], dict[str, Any], tuple[str, ...]]:
+    """The rows of the protocol that covers most depths, then most runs; the protocol; notes."""
+
+    def rank(item: tuple[tuple[Any, ...], list[Row]]) -> tuple[int, int, str]:
+        key, group = item
+        finished = [row for row in group if row["status"] == "ok"]
+        return -len({row["depth"] for row in finished}), -len(finished), repr(key)
+
+    (key, chosen), *others = sorted(grouped(rows, PROTOCOL), key=rank)
+    protocol = dict(zip(PROTOCOL, key, strict=True))
+    return chosen, protocol, tuple(_left_out(protocol, group) for _, group in others)
+
+
+def _left_out(protocol: Mapping[str, Any], rows: Sequence[Row]) -> str:
+    differing = [name for name in PROTOCOL if rows[0][name] != protocol[name]]
+    runs = "1 run" if len(rows) == 1 else f"{len(rows)} runs"
+    return (
+        f"{runs} with {settings_words(rows[0], differing)} left out: the verdict is for "
+        f"{settings_words(protocol, differing)}, which covers more."
+    )
+
+
+def settings_words(values: Mapping[str, Any], names: Iterable[str]) -> str:
+    """Settings as `name=value, name=value`."""
+    pairs = ((name, values[name]) for name in names)
+    return ", ".join(
+        f"{name}={value:g}" if isinstance(value, float) else f"{name}={value}"
+        for name, value in pairs
+    )
+
+
+def best_tuned(rows: Sequence[Row], split: str) -> list[Row]:
+    """The rows of the optimizer settings with most finished seeds, then the best mean."""
+
+    def rank(item: tuple[tuple[Any, ...], list[Row]]) -> tuple[int, float, int, str]:
+        key, group = item
+        finished = one_per_seed(group, split)
+        mean = statistics.fmean(row[split] for row in finished) if finished else 0.0
+        return -len(finished), -mean, -len(group), repr(key)
+
+    return min(grouped(rows, TUNED), key=rank)[1]
+
+
+def one_per_seed(rows: Sequence[Row], split: str) -> list[Row]:
+    """The finished runs, one row a seed: a seed that is there twice is no second training.
+
+    Rows without a seed (of a CSV table) are trainings of their own.
+    """
+    known = [row for row in rows if is_finished(row, split)]
+    unseeded = [row for row in known if row["seed"] is None]
+    seeded = [row for row in known if row["seed"] is not None]
+    return unseeded + [_merged(group) for _, group in grouped(seeded, ("seed",))]
+
+
+def is_finished(row: Row, split: str) -> bool:
+    """Did the run end well, with an accuracy on this split?"""
+    return row["status"] == "ok" and row[split] is not None
+
+
+def _merged(rows: Sequence[Row]) -> Row:
+    numbers = (*SPLITS, "train_seconds", "train_flops")
+    return rows[0] | {name: mean_of(rows, name) for name in numbers if len(rows) > 1}
+
+
+def mean_of(rows: Iterable[Row], name: str) -> float | None:
+    """The mean of a column where it is known."""
+    values = [row[name] for row in rows if row[name] is not None]
+    return statistics.fmean(values) if values else None

@@ -1,0 +1,122 @@
+"""One row of a study file or of the store, checked and in the columns of the tables.
+
+The study and the store hold the same rows in two places; this is the one place that knows their
+fields. Numbers that others may have replaced by text (`"UNSERIALIZABLE[…]"`) become null; what the
+analysis stands on (depth, batch size, accuracies) is refused instead.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from reports.tables import CELL_KEY, RUN_NUMBERS, RUN_OBJECTS, InputError, Row, unknown_as_none
+
+STATISTICS = {
+    "median": "latency_seconds",
+    "q1": "q1_seconds",
+    "q3": "q3_seconds",
+    "iqr": "iqr_seconds",
+    "mean": "mean_seconds",
+    "stddev": "stddev_seconds",
+    "rounds": "rounds",
+}
+EXTRA_NUMBERS = (
+    "parameters", "flops", "macs", "activation_bytes", "peak_bytes", "samples_per_second", "mfu",
+    "energy_joules", "threads",
+)  # fmt: skip
+ACCURACIES = ("train_accuracy", "validation_accuracy", "test_accuracy")
+
+
+def cell_row(
+    params: Mapping[str, Any],
+    *,
+    where: str,
+    stats: Mapping[str, Any],
+    extra: Mapping[str, Any],
+    status: str,
+    reason: str | None = None,
+    threads: Any = None,
+) -> Row:
+    """One cell as a row of `Tables.cells`.
+
+    params: `family, depth, pass, batch_size, dtype, device`. stats: seconds an iteration under
+    pytest-benchmark's names. extra: `extra_info`. where: the file and the row, for errors.
+    """
+    row: Row = {name: number_or_none(extra.get(name)) for name in EXTRA_NUMBERS}
+    row |= {ours: number_or_none(stats.get(theirs)) for theirs, ours in STATISTICS.items()}
+    row |= {name: text_or_none(params.get(name)) for name in CELL_KEY}
+    row |= {
+        "depth": whole(params.get("depth"), f"{where}: depth"),
+        "batch_size": _optional_whole(params.get("batch_size"), f"{where}: batch_size"),
+        "threads": number_or_none(threads) if threads is not None else row["threads"],
+        "peak_source": text_or_none(extra.get("peak_source")),
+        "uncounted_ops": extra.get("uncounted_ops"),
+        "warnings": _texts(extra.get("warnings")),
+        "status": status,
+        "reason": text_or_none(reason),
+    }
+    return row
+
+
+def run_row(given: Mapping[str, Any], *, where: str) -> Row:
+    """One training as a row of `Tables.runs`, its accuracies checked to be fractions."""
+    row: Row = {name: given.get(name) for name in RUN_OBJECTS}
+    row |= {name: number_or_none(given.get(name)) for name in RUN_NUMBERS}
+    row |= {name: fraction(given.get(name), f"{where}: {name}") for name in ACCURACIES}
+    row["depth"] = whole(given.get("depth"), f"{where}: depth")
+    row["status"] = text_or_none(given.get("status")) or "ok"
+    for name in ("family", "task", "optimizer", "dtype", "device", "reason"):
+        row[name] = text_or_none(given.get(name))
+    row["family"] = row["family"] or "unnamed"
+    for name in ("n_train", "n_validation", "n_test"):
+        if row[name] is not None and row[name] <= 0:
+            raise InputError(f"{where}: {name} must be a positive count; got {row[name]:g}")
+    return row
+
+
+def whole(value: Any, where: str) -> int:
+    """A positive whole number, or an error that says where one was expected."""
+    number = None if isinstance(value, bool | str) else number_or_none(value)
+    if number is None or number <= 0 or number != int(number):
+        raise InputError(f"{where} must be a positive whole number; got {value!r}")
+    return int(number)
+
+
+def _optional_whole(value: Any, where: str) -> int | None:
+    return None if value is None else whole(value, where)
+
+
+def fraction(value: Any, where: str) -> float | None:
+    """An accuracy from 0 to 1, null if unknown, an error if it is neither."""
+    value = unknown_as_none(value)
+    if value is None:
+        return None
+    number = number_or_none(value)
+    if number is None or not 0 <= number <= 1:
+        raise InputError(f"{where} must be a fraction from 0 to 1, or null; got {value!r}")
+    return number
+
+
+def number_or_none(value: Any) -> float | None:
+    """The value as a finite number, else null."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    return float(value) if math.isfinite(value) else None
+
+
+def text_or_none(value: Any) -> str | None:
+    """The value as text, null if it is null."""
+    return None if value is None else str(value)
+
+
+def mapping(value: Any) -> Mapping[str, Any]:
+    """The value if it is an object, else an empty one: a field that others left null or strange."""
+    return value if isinstance(value, Mapping) else {}
+
+
+def _texts(value: Any) -> tuple[str, ...]:
+    if isinstance(value, str):
+        return (value,)
+    return tuple(str(entry) for entry in value) if isinstance(value, list) else ()

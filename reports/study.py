@@ -1,0 +1,61 @@
+"""Files as tables: a study JSON, the store, any pytest-benchmark JSON, or a CSV table.
+
+The kind is told by what a file holds, not by its name. This module opens files; the `study_*`
+modules know their contents.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from reports.study_csv import read_csv
+from reports.study_json import read_json
+from reports.study_store import MAGIC, read_store
+from reports.tables import InputError, Tables, concatenate
+
+__all__ = ["InputError", "Tables", "read", "read_one"]
+
+
+def read(paths: Sequence[str | Path], unit: str | None = None) -> Tables:
+    """The tables of all files together; unit: of a CSV's accuracies, `percent`, `fraction` or None."""
+    return concatenate([read_one(path, unit) for path in paths])
+
+
+def read_one(path: str | Path, unit: str | None = None) -> Tables:
+    """The tables of one file.
+
+    Raises:
+        InputError: one line that names the file, what is wrong with it, and what to do.
+    """
+    path = Path(path)
+    content = _content(path)
+    if content.startswith(MAGIC):
+        return read_store(path)
+    text = _text(path, content)
+    if text.lstrip()[0] in "{[":
+        return read_json(str(path), text)
+    if path.suffix == ".json":
+        raise InputError(f"{path}: is not JSON: it begins with {text.lstrip()[:20]!r}")
+    return read_csv(str(path), text, unit)
+
+
+def _content(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such file") from None
+    except IsADirectoryError:
+        raise InputError(f"{path}: is a folder; a file was expected, as study.json in it") from None
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror})") from None
+
+
+def _text(path: Path, content: bytes) -> str:
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise InputError(f"{path}: is neither JSON, CSV (in UTF-8) nor SQLite") from None
+    if not text.strip():
+        raise InputError(f"{path}: is empty")
+    return text

@@ -1,0 +1,177 @@
+"""A study, or any other pytest-benchmark JSON file, as tables.
+
+A study is a pytest-benchmark file with a top-level object `howdeep`. Without it a benchmark counts
+as a cell if its parameters hold a `depth`; everything else in such a file is somebody else's.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from reports.rows import cell_row, mapping, run_row, text_or_none
+from reports.tables import CELL_KEY, InputError, Row, Tables, cells_frame, runs_frame
+
+SCHEMA = 1
+KEPT = "what was measured is kept in the store: `pytest bench --resume` finishes the study"
+SHOWN_FIELDS = ("cpu_model", "gpu")
+
+
+def read_json(source: str, text: str) -> Tables:
+    """The tables of a JSON text; source: the file's name, for rows and errors."""
+    document = _document(source, text)
+    if document.get("howdeep") is None:
+        return _foreign_tables(source, document)
+    ours = mapping(document["howdeep"])
+    check_schema(source, ours.get("schema"))
+    return study_tables(
+        source,
+        environment=mapping(mapping(ours.get("environment")).get("before")),
+        cells=_study_cells(source, document, ours),
+        runs=[
+            run_row(row, where=f"{source}: run {index}")
+            for index, row in enumerate(_objects(source, ours, "runs"), start=1)
+        ],
+    )
+
+
+def check_schema(source: str, schema: Any) -> None:
+    """An error unless this version reads that schema."""
+    if not isinstance(schema, int) or isinstance(schema, bool) or schema < 1:
+        raise InputError(f"{source}: the study's schema must be a number from 1; got {schema!r}")
+    if schema > SCHEMA:
+        raise InputError(
+            f"{source}: schema {schema} is newer than {SCHEMA}, which this howdeep reads: "
+            "upgrade howdeep"
+        )
+
+
+def study_tables(
+    source: str,
+    *,
+    environment: Mapping[str, Any],
+    cells: list[Row],
+    runs: list[Row],
+    notes: tuple[str, ...] = (),
+) -> Tables:
+    """Rows of one machine as tables; each row carries its file and machine."""
+    machine = machine_name(environment)
+    for row in cells + runs:
+        row |= {"source": source, "machine": machine}
+    return Tables(
+        cells=cells_frame(cells),
+        runs=runs_frame(runs),
+        environments=({"source": source, **environment},) if environment else (),
+        notes=notes,
+    )
+
+
+def machine_name(environment: Mapping[str, Any]) -> str | None:
+    """What tells this machine from another one in a table: its processor and its accelerator."""
+    parts = [environment.get(name) for name in SHOWN_FIELDS]
+    names = [str(mapping(part).get("name", part)) for part in parts if part]
+    return ", ".join(names) or None
+
+
+def _document(source: str, text: str) -> Mapping[str, Any]:
+    try:
+        # NaN and Infinity are no JSON, yet pytest-benchmark writes them: they are unknown numbers.
+        document = json.loads(text, parse_constant=lambda _: None)
+    except json.JSONDecodeError as error:
+        raise InputError(_broken(source, text, error)) from None
+    except RecursionError:
+        raise InputError(f"{source}: is not a study: its JSON is nested too deeply") from None
+    if not isinstance(document, dict) or not {"benchmarks", "howdeep"} & document.keys():
+        raise InputError(
+            f"{source}: is JSON, but no pytest-benchmark file: an object with `benchmarks` was "
+            "expected, as `pytest bench --benchmark-json` writes it"
+        )
+    return document
+
+
+def _broken(source: str, text: str, error: json.JSONDecodeError) -> str:
+    place = f"line {error.lineno}, column {error.colno}"
+    complete = text.rstrip()
+    if error.pos >= len(complete) or not complete.endswith("}"):
+        return f"{source}: the JSON is cut off ({error.msg} at {place}); {KEPT}"
+    return f"{source}: is not JSON ({error.msg} at {place})"
+
+
+def _objects(source: str, owner: Mapping[str, Any], name: str) -> list[Mapping[str, Any]]:
+    entries = owner.get(name) or []
+    if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
+        raise InputError(f"{source}: `{name}` must be a list of objects")
+    return entries
+
+
+def _study_cells(source: str, document: Mapping[str, Any], ours: Mapping[str, Any]) -> list[Row]:
+    measured = list(_measured_cells(source, document))
+    known = {_key(row) for row in measured}
+    asked = [
+        cell_row(
+            entry,
+            where=f"{source}: cell {index}",
+            stats={},
+            extra={},
+            threads=entry.get("threads"),
+            status=text_or_none(entry.get("status")) or "error",
+            reason=entry.get("reason"),
+        )  # fmt: skip
+        for index, entry in enumerate(_objects(source, ours, "cells"), start=1)
+    ]
+    return measured + [row for row in asked if _key(row) not in known]
+
+
+def _key(row: Row) -> tuple[Any, ...]:
+    return tuple(row[name] for name in CELL_KEY)
+
+
+def _measured_cells(source: str, document: Mapping[str, Any]) -> Iterator[Row]:
+    for benchmark in _objects(source, document, "benchmarks"):
+        params, extra = mapping(benchmark.get("params")), mapping(benchmark.get("extra_info"))
+        if "family" in params and "pass" in params:  # else a training, or one of the harness
+            yield cell_row(
+                params,
+                where=f"{source}: {benchmark.get('name')}",
+                stats=mapping(benchmark.get("stats")),
+                extra=extra,
+                status=text_or_none(extra.get("status")) or "ok",
+                reason=extra.get("reason"),
+            )
+
+
+def _foreign_tables(source: str, document: Mapping[str, Any]) -> Tables:
+    cells = list(_foreign_cells(source, document))
+    if not cells:
+        raise InputError(
+            f"{source}: no benchmark has a parameter `depth`, so there is nothing to compare; "
+            'write it with `@pytest.mark.parametrize("depth", …)`'
+        )
+    notes = (f"{source} is no study of howdeep: it gives costs and no accuracies.",)
+    environment = _foreign_environment(mapping(document.get("machine_info")))
+    return study_tables(source, environment=environment, cells=cells, runs=[], notes=notes)
+
+
+def _foreign_cells(source: str, document: Mapping[str, Any]) -> Iterator[Row]:
+    for benchmark in _objects(source, document, "benchmarks"):
+        params = mapping(benchmark.get("params"))
+        name = str(benchmark.get("name"))
+        if "depth" in params:
+            yield cell_row(
+                # A benchmark that does not say its pass is shown as forward: the usual one.
+                {"family": name.partition("[")[0], "pass": "forward", **params},
+                where=f"{source}: {name}",
+                stats=mapping(benchmark.get("stats")),
+                extra=mapping(benchmark.get("extra_info")),
+                status="ok",
+            )
+
+
+def _foreign_environment(machine: Mapping[str, Any]) -> dict[str, Any]:
+    given = {
+        "cpu_model": mapping(machine.get("cpu")).get("brand_raw"),
+        "python": machine.get("python_version"),
+        "platform": " ".join(str(machine[key]) for key in ("system", "release") if key in machine),
+    }
+    return {name: value for name, value in given.items() if value}

@@ -1,0 +1,118 @@
+"""The store of a study that may still be running, as tables.
+
+`pytest bench` keeps each finished cell and run in SQLite at once, so a report need not wait for the
+end. The file is opened read-only: the process that writes it is never held up, and a report can
+break nothing.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterator, Mapping
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+from reports.rows import cell_row, mapping, run_row, text_or_none
+from reports.study_json import check_schema, study_tables
+from reports.tables import InputError, Row, Tables, cells_frame, runs_frame
+
+MAGIC = b"SQLite format 3\x00"
+
+
+def read_store(path: Path) -> Tables:
+    """The newest study of the store."""
+    source = str(path)
+    try:
+        with closing(_open(path)) as connection:
+            (schema,) = connection.execute("PRAGMA user_version").fetchone()
+            if schema == 0:
+                raise InputError(f"{source}: is an SQLite file, but no store of howdeep")
+            check_schema(source, schema)
+            return _newest(source, connection)
+    except sqlite3.Error as error:
+        raise InputError(f"{source}: cannot be read as a store of howdeep ({error})") from None
+
+
+def _open(path: Path) -> sqlite3.Connection:
+    address = path.resolve().as_uri()
+    connection = sqlite3.connect(f"{address}?mode=ro", uri=True)
+    try:
+        connection.execute("PRAGMA user_version")
+    except sqlite3.OperationalError:
+        connection.close()
+        # In a folder we may not write, SQLite cannot lay the shared memory that WAL needs. Without
+        # a log beside the file nobody is writing, so it can be read as it stands.
+        if Path(f"{path}-wal").exists():
+            raise
+        return sqlite3.connect(f"{address}?mode=ro&immutable=1", uri=True)
+    return connection
+
+
+def _newest(source: str, connection: sqlite3.Connection) -> Tables:
+    # One transaction, so that both queries see the same moment of a study that is being written.
+    connection.execute("BEGIN")
+    study = connection.execute(
+        "SELECT id, started, document FROM studies ORDER BY id DESC LIMIT 1"
+    ).fetchone()
+    if study is None:
+        note = f"{source} holds no study yet."
+        return Tables(cells=cells_frame([]), runs=runs_frame([]), notes=(note,))
+    number, started, document = study
+    rows = list(_rows(source, connection, number))
+    return study_tables(
+        source,
+        environment=mapping(mapping(_parsed(source, document).get("environment")).get("before")),
+        cells=[_cell(row, where) for kind, row, where in rows if kind == "cell"],
+        runs=[run_row(row, where=where) for kind, row, where in rows if kind == "run"],
+        notes=(
+            f"{source} is a store: this is its newest study (number {number}, started {started}), "
+            "which may be unfinished.",
+        ),
+    )
+
+
+def _rows(
+    source: str, connection: sqlite3.Connection, study: int
+) -> Iterator[tuple[str, Mapping[str, Any], str]]:
+    found = connection.execute(
+        "SELECT kind, key, row FROM records WHERE study = ? ORDER BY key", (study,)
+    )
+    for kind, key, text in found:
+        yield kind, _parsed(source, text), f"{source}: {kind} {key}"
+
+
+def _parsed(source: str, text: str) -> Mapping[str, Any]:
+    try:
+        return mapping(json.loads(text, parse_constant=lambda _: None))
+    except (json.JSONDecodeError, TypeError):
+        raise InputError(f"{source}: a row of the store is not JSON; was it edited?") from None
+
+
+def _cell(row: Mapping[str, Any], where: str) -> Row:
+    return cell_row(
+        mapping(row.get("params")),
+        where=where,
+        stats=_statistics(row.get("samples")),
+        extra=mapping(row.get("extra_info")),
+        status=text_or_none(row.get("status")) or "error",
+        reason=row.get("reason"),
+        threads=row.get("threads"),
+    )
+
+
+def _statistics(samples: Any) -> dict[str, Any]:
+    """pytest-benchmark's own statistics of the raw samples, so that store and study agree."""
+    from pytest_benchmark.stats import Stats
+
+    stats = Stats()
+    for seconds in samples if isinstance(samples, list) else []:
+        if isinstance(seconds, int | float):
+            stats.update(seconds)
+    if not stats:
+        return {}
+    return {
+        name: getattr(stats, name)
+        for name in ("median", "q1", "q3", "iqr", "mean", "stddev", "rounds")
+    }

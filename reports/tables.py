@@ -1,0 +1,107 @@
+"""The tidy tables that every analysis starts from: one row a cell, one row a run.
+
+Whatever was read (a study, the store, a foreign pytest-benchmark file, a CSV table) ends as the same
+two tables with the same columns, so that an analysis never asks where its numbers came from. A
+column is always present; what is unknown is null, never 0.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+Row = dict[str, Any]
+
+CELL_KEY = ("family", "depth", "pass", "batch_size", "dtype", "device")
+
+CELL_OBJECTS = (
+    "source", "machine", "family", "pass", "dtype", "device", "status", "reason", "peak_source",
+    "uncounted_ops", "warnings",
+)  # fmt: skip
+CELL_NUMBERS = (
+    "batch_size", "threads", "latency_seconds", "q1_seconds", "q3_seconds", "iqr_seconds",
+    "mean_seconds", "stddev_seconds", "rounds", "parameters", "flops", "macs",
+    "activation_bytes", "peak_bytes", "samples_per_second", "mfu", "energy_joules",
+)  # fmt: skip
+
+RUN_OBJECTS = (
+    "source", "machine", "family", "task", "metric", "optimizer", "dtype", "device", "status",
+    "reason", "knobs", "loss_curve",
+)  # fmt: skip
+RUN_NUMBERS = (
+    "seed", "learning_rate", "weight_decay", "batch_size", "epochs",
+    "train_accuracy", "validation_accuracy", "test_accuracy",
+    "train_loss", "validation_loss", "test_loss", "n_train", "n_validation", "n_test",
+    "train_seconds", "train_flops", "parameters",
+)  # fmt: skip
+
+
+class InputError(ValueError):
+    """A file that cannot be read as what it should be: one line that names the file and the way out."""
+
+
+@dataclass(frozen=True)
+class Tables:
+    """What was read.
+
+    cells: one row a measured or refused point; `flops` and `macs` are of the row's pass for its whole
+        batch, times are seconds an iteration, `latency_seconds` is the median.
+    runs: one row a training; accuracies are fractions; `metric` is how a CSV table named its column.
+    environments: the machine of each file, as the file gives it.
+    notes: what the reader assumed or left out, in words.
+    """
+
+    cells: pd.DataFrame
+    runs: pd.DataFrame
+    environments: tuple[Mapping[str, Any], ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+def cells_frame(rows: Iterable[Row]) -> pd.DataFrame:
+    """Rows of cells as a table with every column."""
+    return _frame(rows, CELL_OBJECTS, CELL_NUMBERS)
+
+
+def runs_frame(rows: Iterable[Row]) -> pd.DataFrame:
+    """Rows of runs as a table with every column."""
+    return _frame(rows, RUN_OBJECTS, RUN_NUMBERS)
+
+
+def _frame(rows: Iterable[Row], objects: Sequence[str], numbers: Sequence[str]) -> pd.DataFrame:
+    rows = list(rows)
+    dtypes = (
+        {"depth": "int64"} | dict.fromkeys(objects, "object") | dict.fromkeys(numbers, "float64")
+    )
+    return pd.DataFrame(
+        {
+            name: pd.Series([row.get(name) for row in rows], dtype=dtype)
+            for name, dtype in dtypes.items()
+        }
+    )
+
+
+def concatenate(parts: Sequence[Tables]) -> Tables:
+    """The tables of several files as one, in the order of the files."""
+    return Tables(
+        cells=pd.concat([part.cells for part in parts], ignore_index=True),
+        runs=pd.concat([part.runs for part in parts], ignore_index=True),
+        environments=tuple(environment for part in parts for environment in part.environments),
+        notes=tuple(dict.fromkeys(note for part in parts for note in part.notes)),
+    )
+
+
+def records(table: pd.DataFrame) -> list[Row]:
+    """The rows of a table as dictionaries, null as None (a float column says NaN)."""
+    return [
+        {str(name): unknown_as_none(value) for name, value in row.items()}
+        for row in table.to_dict(orient="records")
+    ]
+
+
+def unknown_as_none(value: Any) -> Any:
+    """The value, or None where a table or a file says NaN or infinity: unknown is never a number."""
+    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -1,0 +1,126 @@
+"""What a verdict is: frozen records of the answer, and their JSON form (design, section 3)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from reports.budget import Budget
+from reports.costs import Setting
+from reports.estimates import Comparison, Estimate
+
+
+@dataclass(frozen=True)
+class Gain:
+    """Percent points of accuracy per doubling (of FLOPs or of depth) from one depth to the next."""
+
+    from_depth: int
+    to_depth: int
+    points: float | None
+    low: float | None
+    high: float | None
+
+    def as_dict(self) -> dict[str, Any]:
+        """The entry of `gain_per_doubling` in the JSON verdict."""
+        interval = {"points": self.points, "low": self.low, "high": self.high}
+        return {"from": self.from_depth, "to": self.to_depth, **interval}
+
+
+@dataclass(frozen=True)
+class Within:
+    """The best depth inside a budget; null if none fits.
+
+    smallest_need: the depth that needs least of what is bounded, and how much.
+    unknown_depths: depths whose need is not known, which therefore do not fit.
+    """
+
+    budget: Budget
+    depth: int | None
+    smallest_need: tuple[int, float] | None
+    unknown_depths: tuple[int, ...]
+
+    def as_dict(self) -> dict[str, Any]:
+        """The entry of `under_budget` in the JSON verdict."""
+        return {"budget": str(self.budget), "depth": self.depth}
+
+
+@dataclass(frozen=True)
+class Limit:
+    """Which of the six limits stops the network; accuracies and costs alone cannot tell."""
+
+    name: str = "undetermined"
+    confidence: str | None = None
+    evidence: tuple[str, ...] = ()
+
+    def as_dict(self) -> dict[str, Any]:
+        """The entry `limit` in the JSON verdict."""
+        return {"name": self.name, "confidence": self.confidence, "evidence": list(self.evidence)}
+
+
+@dataclass(frozen=True)
+class DepthRow:
+    """All that is known of one depth: a line of the report's table."""
+
+    depth: int
+    parameters: float | None
+    flops: float | None
+    step_flops: float | None
+    latency_seconds: float | None
+    iqr_seconds: float | None
+    peak_bytes: float | None
+    train_seconds: float | None
+    train_flops: float | None
+    train: Estimate | None
+    accuracy: Estimate | None
+    gain: Gain | None
+    against_best: Comparison | None
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """The answer for one family on one task. Unknown is null, also the sufficient depth."""
+
+    family: str
+    task: str | None
+    metric: str
+    n_depths: int
+    best_depth: int | None
+    sufficient_depth: int | None
+    confidence_set: tuple[int, ...]
+    confidence: float | None
+    shape: str
+    declines_from: int | None
+    censored: bool
+    gains: tuple[Gain, ...]
+    doubling_of: str
+    under_budget: tuple[Within, ...]
+    within_all: int | None
+    limit: Limit
+    notes: tuple[str, ...]
+    rows: tuple[DepthRow, ...]
+    setting: Setting | None
+    failed: dict[int, str]
+
+    def as_dict(self) -> dict[str, Any]:
+        """The JSON verdict of the design, section 3."""
+        return {
+            "family": self.family,
+            "task": self.task,
+            "metric": self.metric,
+            "n_depths": self.n_depths,
+            "best_depth": self.best_depth,
+            "sufficient_depth": self.sufficient_depth,
+            "confidence_set": list(self.confidence_set),
+            "confidence": self.confidence,
+            "shape": self.shape,
+            "declines_from": self.declines_from,
+            "censored": self.censored,
+            "gain_per_doubling": [gain.as_dict() for gain in self.gains],
+            "under_budget": [within.as_dict() for within in self.under_budget],
+            "limit": self.limit.as_dict(),
+            "notes": list(self.notes),
+        }
+
+    def row(self, depth: int) -> DepthRow:
+        """The line of one depth."""
+        return next(row for row in self.rows if row.depth == depth)

@@ -1,0 +1,38 @@
+"""Exact sizes of a family's network, counted on the meta device: nothing is allocated or run."""
+
+from types import ModuleType
+from typing import Any
+
+import torch
+from torch.utils.flop_counter import FlopCounterMode
+
+
+def count_parameters(family: ModuleType, depth: int, **knobs: Any) -> int:
+    """Trainable parameters."""
+    with torch.device("meta"):
+        return sum(p.numel() for p in family.build(depth, **knobs).parameters())
+
+
+def count_flops(
+    family: ModuleType, depth: int, *, batch_size: int = 1, **knobs: Any
+) -> tuple[int, int, int]:
+    """FLOPs of forward, of forward + backward, and of the first weight layer's forward.
+
+    The input needs no gradient.
+    """
+    shape = {"input_shape": knobs["input_shape"]} if "input_shape" in knobs else {}
+    with torch.device("meta"):
+        network = family.build(depth, **knobs)
+        x = family.example_input(batch_size, **shape)
+    first = next(m for m in network.modules() if hasattr(m, "weight"))
+    inputs_of_first: list[torch.Tensor] = []
+    handle = first.register_forward_pre_hook(lambda _, args: inputs_of_first.append(args[0]))
+    with FlopCounterMode(display=False) as forward:
+        loss = network(x).sum()
+    handle.remove()
+    with FlopCounterMode(display=False) as backward:
+        loss.backward()
+    with FlopCounterMode(display=False) as first_layer, torch.no_grad():
+        first(inputs_of_first[0])
+    total = forward.get_total_flops()
+    return total, total + backward.get_total_flops(), first_layer.get_total_flops()
