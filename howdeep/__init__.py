@@ -1,0 +1,1 @@
+"""The command `howdeep`: one short file a subcommand. The only room that knows the others."""

@@ -50,9 +50,7 @@ def report(
     ] = False,
     markdown: Annotated[
         str | None,
-        typer.Option(
-            help="Also write the report as Markdown; - is standard output, and then alone."
-        ),
+        typer.Option(help="Also write the report as Markdown; - prints it, and nothing else."),
     ] = None,
     unit: Annotated[
         Unit | None, typer.Option(help="The unit of a CSV table's accuracies or errors.")

@@ -1,7 +1,7 @@
 """What each depth costs, one table per family and setting.
 
-A setting is all that a latency or a memory figure depends on besides the network: batch size, dtype,
-device, threads and machine. Figures of two settings never share a table.
+A setting is all that a latency or a memory figure depends on besides the network: batch size,
+dtype, device, threads and machine. Figures of two settings never share a table.
 """
 
 from __future__ import annotations

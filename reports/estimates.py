@@ -5,8 +5,8 @@ Two sources of noise are known here: an accuracy is measured on a limited number
 several seeds show both; a single run shows only the first, and the result says so.
 
 Left out on purpose: no correction for comparing many depths (a confidence set that is a little too
-small names a deeper sufficient depth, and the intervals are printed), and no fitted curve of accuracy
-against depth (saturating fits cannot see a turn).
+small names a deeper sufficient depth, and the intervals are printed), and no fitted curve of
+accuracy against depth (saturating fits cannot see a turn).
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class Moments:
 
 @dataclass(frozen=True)
 class Comparison:
-    """The difference of two means (second less first) with its 95% interval and two-sided p value."""
+    """The second mean less the first, with its 95% interval and two-sided p value."""
 
     difference: float
     low: float
@@ -57,8 +57,10 @@ class Comparison:
 class Estimate:
     """The accuracy of one depth, as a fraction.
 
-    mean: over the seeds. raw: on the scale of accuracies; tested: on the scale where depths are
-    compared; both null when nothing is known of the noise. low, high: a 95% interval of the accuracy.
+    mean: over the seeds.
+    raw, tested: on the scale of accuracies, and on the one where depths are compared; null when
+        nothing is known of the noise.
+    low, high: a 95% interval of the accuracy, which comes from the logit scale.
     """
 
     depth: int
@@ -89,13 +91,13 @@ class _Scale:
 
 
 def empirical_logit(accuracy: float, n_examples: int) -> float:
-    """log((a n + 1/2) / ((1 - a) n + 1/2)), finite also at 0 and 1 (Haldane 1956, Anscombe 1956)."""
+    """log((a n + 1/2) / ((1 - a) n + 1/2)), finite also at 0 and 1 (Haldane, Anscombe 1956)."""
     right = accuracy * n_examples
     return math.log((right + 0.5) / (n_examples - right + 0.5))
 
 
 def inside(accuracy: float, n_examples: int) -> float:
-    """The accuracy, kept half an example away from 0 and 1, where the binomial variance would be 0."""
+    """The accuracy, kept half an example away from 0 and 1, where its variance would be 0."""
     margin = 0.5 / (n_examples + 1)
     return min(max(accuracy, margin), 1 - margin)
 
@@ -118,11 +120,11 @@ def estimate_depths(observations: Sequence[Observations]) -> tuple[Estimate, ...
     """One estimate per depth, shallowest first.
 
     Where any depth has several seeds, depths are tested on the empirical logit of their accuracies.
-    Why logit: the spread between seeds shrinks near 100%, so on the raw scale one collapsed depth has
-    a variance that hides every other difference; on the logit scale the spreads are comparable.
+    Why logit: the spread between seeds shrinks near 100%, so on the raw scale one collapsed depth
+    has a variance that hides every other difference; on the logit scale spreads are comparable.
     The variance of a depth is never taken below the binomial variance of one run's evaluation:
-    three seeds that agree by luck are not certain. A depth with one seed borrows the pooled variance
-    of the others. Where every depth has one run, depths are tested as two proportions.
+    three seeds that agree by luck are not certain. A depth with one seed borrows the pooled
+    variance of the others. Where every depth has one run, depths are tested as two proportions.
     """
     ordered = sorted(observations, key=lambda each: each.depth)
     repeated = any(len(each.accuracies) > 1 for each in ordered)

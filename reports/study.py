@@ -18,7 +18,7 @@ __all__ = ["InputError", "Tables", "read", "read_one"]
 
 
 def read(paths: Sequence[str | Path], unit: str | None = None) -> Tables:
-    """The tables of all files together; unit: of a CSV's accuracies, `percent`, `fraction` or None."""
+    """The tables of all files together; unit: of a CSV's values, `percent`, `fraction` or None."""
     return concatenate([read_one(path, unit) for path in paths])
 
 

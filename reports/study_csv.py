@@ -1,7 +1,7 @@
-"""A CSV table of depths and accuracies (or errors) as tables: for people who have their own numbers.
+"""A CSV table of depths and accuracies (or errors): for people who have their own numbers.
 
-One row a seed, or one row a depth with `n_test`, the number of examples behind the accuracy. Rows are
-numbered as a spreadsheet does it: the header is row 1.
+One row a seed, or one row a depth with `n_test`, the number of examples behind the accuracy.
+Rows are numbered as a spreadsheet does it: the header is row 1.
 """
 
 from __future__ import annotations
@@ -26,12 +26,15 @@ KNOWN = {
     "depth", "family", "task", "seed", "n_test", "flops", "latency_seconds",
 }  # fmt: skip
 UNITS = {"percent": 100.0, "fraction": 1.0}
-UNKNOWN = frozenset({"", "-", "–", "na", "n/a", "nan", "null", "none"})
+UNKNOWN = frozenset({"", "-", "na", "n/a", "nan", "null", "none"})
 DELIMITERS = ",;\t"
 
 
 def read_csv(source: str, text: str, unit: str | None = None) -> Tables:
-    """The tables of a CSV text; source: the file's name; unit: `percent`, `fraction` or None (guess)."""
+    """The tables of a CSV text.
+
+    source: the file's name, for rows and errors; unit: `percent`, `fraction`, or None to guess.
+    """
     header, lines = _lines(source, text)
     metric = _metric_column(source, header)
     values = [
@@ -134,7 +137,7 @@ def _run(source: str, number: int, line: dict[str, str], column: str, unit: str)
 def _cells(
     source: str, lines: Sequence[tuple[int, dict[str, str]]], runs: Sequence[Row]
 ) -> list[Row]:
-    """What the table says of costs: forward passes whose batch size is not told (FLOPs of a sample)."""
+    """What the table says of costs: forward passes of one sample, on an unknown machine."""
     cells = [
         {
             "source": source, "family": run["family"], "depth": run["depth"], "pass": "forward",

@@ -106,10 +106,10 @@ def _statistics(samples: Any) -> dict[str, Any]:
     """pytest-benchmark's own statistics of the raw samples, so that store and study agree."""
     from pytest_benchmark.stats import Stats
 
-    stats = Stats()
+    stats = Stats()  # type: ignore[no-untyped-call]  # pytest-benchmark has no types
     for seconds in samples if isinstance(samples, list) else []:
         if isinstance(seconds, int | float):
-            stats.update(seconds)
+            stats.update(seconds)  # type: ignore[no-untyped-call]
     if not stats:
         return {}
     return {

@@ -126,7 +126,9 @@ def _observations(depth: int, rows: Sequence[Row], split: str) -> Observations:
 
 
 def _training(rows: Sequence[Row]) -> Training:
-    return Training(*(mean_of(rows, name) for name in ("parameters", "train_seconds", "train_flops")))
+    return Training(
+        *(mean_of(rows, name) for name in ("parameters", "train_seconds", "train_flops"))
+    )
 
 
 def _tried(tuned: RowsByDepth, finished: RowsByDepth) -> tuple[int, ...]:

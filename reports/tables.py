@@ -1,8 +1,8 @@
 """The tidy tables that every analysis starts from: one row a cell, one row a run.
 
-Whatever was read (a study, the store, a foreign pytest-benchmark file, a CSV table) ends as the same
-two tables with the same columns, so that an analysis never asks where its numbers came from. A
-column is always present; what is unknown is null, never 0.
+Whatever was read (a study, the store, a foreign pytest-benchmark file, a CSV table) ends as the
+same two tables with the same columns, so that an analysis never asks where its numbers came from.
+A column is always present; what is unknown is null, never 0.
 """
 
 from __future__ import annotations
@@ -41,16 +41,16 @@ RUN_NUMBERS = (
 
 
 class InputError(ValueError):
-    """A file that cannot be read as what it should be: one line that names the file and the way out."""
+    """A file that cannot be read: one line that names it, what is wrong, and the way out."""
 
 
 @dataclass(frozen=True)
 class Tables:
     """What was read.
 
-    cells: one row a measured or refused point; `flops` and `macs` are of the row's pass for its whole
-        batch, times are seconds an iteration, `latency_seconds` is the median.
-    runs: one row a training; accuracies are fractions; `metric` is how a CSV table named its column.
+    cells: one row a measured or refused point; `flops` and `macs` are of the row's pass for its
+        whole batch, times are seconds an iteration, `latency_seconds` is the median.
+    runs: one row a training; accuracies are fractions; `metric` is how a CSV named its column.
     environments: the machine of each file, as the file gives it.
     notes: what the reader assumed or left out, in words.
     """
@@ -103,5 +103,5 @@ def records(table: pd.DataFrame) -> list[Row]:
 
 
 def unknown_as_none(value: Any) -> Any:
-    """The value, or None where a table or a file says NaN or infinity: unknown is never a number."""
+    """The value, or None for NaN and infinity: unknown is never a number."""
     return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -49,10 +49,12 @@ def _sentence(plain: Verdict, residual: Verdict) -> str:
 
 def _contrast(plain: Verdict, residual: Verdict) -> str:
     declines = plain.shape == "declining", residual.shape == "declining"
-    if declines == (True, False):
-        return "declines with depth while its residual twin does not"
+    if declines[0] and residual.shape == "undetermined":
+        return "declines with depth; its residual twin shows no decline beyond its noise"
     if declines == (True, True):
         return "declines with depth, and so does its residual twin"
+    if declines == (True, False):
+        return "declines with depth while its residual twin does not"
     if "undetermined" in (plain.shape, residual.shape):
         return "and its residual twin cannot be contrasted: the noise hides the shape of one"
     if declines == (False, True):

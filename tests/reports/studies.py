@@ -50,7 +50,9 @@ def cost_benchmark(family: str, depth: int, pass_: str, **changes: Any) -> dict[
     }  # fmt: skip
 
 
-def run(family: str, depth: int, seed: int, accuracy: float | None, **changes: Any) -> dict[str, Any]:
+def run(
+    family: str, depth: int, seed: int, accuracy: float | None, **changes: Any
+) -> dict[str, Any]:
     """A training with a planted validation accuracy."""
     return {
         "family": family, "depth": depth, "knobs": {}, "task": "mnist1d", "seed": seed,
@@ -75,9 +77,7 @@ def runs(family: str, means: Mapping[int, float], **changes: Any) -> list[dict[s
 
 def costs(family: str, depths: Iterable[int] = DEPTHS, **changes: Any) -> list[dict[str, Any]]:
     """Every pass of every depth."""
-    return [
-        cost_benchmark(family, depth, pass_, **changes) for depth in depths for pass_ in PASSES
-    ]
+    return [cost_benchmark(family, depth, pass_, **changes) for depth in depths for pass_ in PASSES]
 
 
 def document(
@@ -130,7 +130,10 @@ def default_study() -> dict[str, Any]:
         "family": "resnet", "depth": 64, "pass": "step", **SETTING, "threads": 1, "status": "oom",
         "reason": "the child was killed at 7.9 GiB",
     }  # fmt: skip
-    asked = [{**benchmark["params"], "threads": 1, "status": "ok", "reason": None} for benchmark in measured]
+    asked = [
+        {**benchmark["params"], "threads": 1, "status": "ok", "reason": None}
+        for benchmark in measured
+    ]
     return document(measured, trained, [*asked, refused])
 
 

@@ -1,0 +1,251 @@
+"""Findings as headings, tables of text and paragraphs: what the terminal and Markdown both draw.
+
+Nothing is computed here: numbers are only given their units and digits, and a column that says
+nothing is left out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from reports.costs import CostTable, DepthCost, Setting
+from reports.estimates import Estimate
+from reports.findings import Findings, Warned
+from reports.verdict import DepthRow, Gain, Verdict
+from reports.words import paragraph, title
+
+LEGEND = {
+    "*": "* best depth",
+    "°": "° sufficient depth: the shallowest that cannot be told from the best",
+}
+INTERVALS = "a…b: 95% interval"
+QUARTILES = "(ms): interquartile range"
+
+
+@dataclass(frozen=True)
+class Block:
+    """A heading with a table, its captions, paragraphs and a list, each of which may be empty.
+
+    A heading of a column may hold a line break, for drawings where width is scarce.
+    """
+
+    heading: str
+    header: tuple[str, ...] = ()
+    rows: tuple[tuple[str, ...], ...] = ()
+    captions: tuple[str, ...] = ()
+    paragraphs: tuple[str, ...] = ()
+    items: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class _Column:
+    """A column of a table: its heading and the text of a row (empty where unknown)."""
+
+    heading: str
+    text: Callable[[Any], str]
+
+
+def blocks(findings: Findings) -> tuple[Block, ...]:
+    """The report, top to bottom: verdicts, other costs, and what a reader should know of them."""
+    return (
+        *(_verdict_block(verdict) for verdict in findings.verdicts),
+        *(_cost_block(table) for table in findings.costs),
+        *_list_block("Notes", findings.notes),
+        *_list_block("Excluded", [_excluded(row) for row in findings.excluded]),
+        *_list_block("Warnings", [_warning(warned) for warned in findings.warnings]),
+        *_list_block("Measured on", [_machine(each) for each in findings.environments]),
+    )
+
+
+def _list_block(heading: str, items: Sequence[str]) -> Iterator[Block]:
+    if items:
+        yield Block(heading, items=tuple(items))
+
+
+def _verdict_block(verdict: Verdict) -> Block:
+    header, rows = _table(_verdict_columns(verdict), verdict.rows)
+    return Block(
+        heading=title(verdict),
+        header=header,
+        rows=rows,
+        captions=tuple(_captions(verdict)),
+        paragraphs=(paragraph(verdict),),
+        items=verdict.notes,
+    )
+
+
+def _cost_block(table: CostTable) -> Block:
+    columns = [_Column("depth", lambda row: str(row.depth)), *_cost_columns(table.setting)]
+    header, rows = _table(columns, table.depths)
+    captions = (_setting(table.setting), QUARTILES)
+    return Block(f"Costs of {table.family}", header, rows, tuple(filter(None, captions)))
+
+
+def _table(
+    columns: Sequence[_Column], rows: Sequence[Any]
+) -> tuple[tuple[str, ...], tuple[tuple[str, ...], ...]]:
+    texts = [(column.heading, [column.text(row) for row in rows]) for column in columns]
+    filled = [(heading, column) for heading, column in texts if any(column)]
+    lines = zip(*(column for _, column in filled), strict=True)
+    return tuple(heading for heading, _ in filled), tuple(lines)
+
+
+def _verdict_columns(verdict: Verdict) -> list[_Column]:
+    error = verdict.metric == "error"
+    split, _, measure = verdict.metric.rpartition("_")
+    return [
+        _Column("depth", lambda row: f"{row.depth} {_marks(verdict, row.depth)}".rstrip()),
+        *_cost_columns(verdict.setting),
+        _Column(f"train\n{measure} %", lambda row: _accuracy(row.train, error)),
+        _Column(f"{split}\n{measure} %".strip(), lambda row: _accuracy(row.accuracy, error)),
+        _Column(
+            f"points a doubling\nof {verdict.doubling_of}",
+            lambda row: _gain(row.gain),
+        ),
+    ]
+
+
+def _cost_columns(setting: Setting | None) -> list[_Column]:
+    batch = f"\n(batch {setting.batch_size})" if setting and setting.batch_size else ""
+    return [
+        _Column("params", lambda row: _count(row.parameters)),
+        _Column(f"step\nMFLOPs{batch}", lambda row: _number(row.step_flops, 1e6, ",.1f")),
+        _Column(
+            "forward\nMFLOPs\na sample",
+            lambda row: "" if row.step_flops else _number(row.flops, 1e6, ",.2f"),
+        ),
+        _Column("forward ms", _latency),
+        _Column("peak\nMB", lambda row: _number(row.peak_bytes, 1e6, ",.1f")),
+    ]
+
+
+def _number(value: float | None, unit: float, digits: str) -> str:
+    return "" if value is None else format(value / unit, digits)
+
+
+def _count(value: float | None) -> str:
+    """A number of parameters in four digits: `269.7k`, `1.728M`."""
+    if value is None:
+        return ""
+    for factor, suffix in ((1e9, "B"), (1e6, "M"), (1e3, "k")):
+        if value >= factor:
+            return f"{value / factor:.4g}{suffix}"
+    return f"{value:.0f}"
+
+
+def _latency(row: DepthRow | DepthCost) -> str:
+    if row.latency_seconds is None:
+        return ""
+    # Three digits, and the interquartile range as precise as the median before it.
+    median = f"{1e3 * row.latency_seconds:#.3g}".rstrip(".")
+    decimals = len(median.partition(".")[2])
+    return median + (
+        f" ({1e3 * row.iqr_seconds:.{decimals}f})" if row.iqr_seconds is not None else ""
+    )
+
+
+def _accuracy(estimate: Estimate | None, error: bool) -> str:
+    if estimate is None:
+        return ""
+    shares = (estimate.mean, estimate.low, estimate.high)
+    if error:
+        mean, low, high = (None if share is None else 1 - share for share in shares)
+        return _with_interval(mean, high, low, 100, ".2f")
+    return _with_interval(*shares, 100, ".1f")
+
+
+def _gain(gain: Gain | None) -> str:
+    return "" if gain is None else _with_interval(gain.points, gain.low, gain.high, 1, "+.1f")
+
+
+def _with_interval(
+    value: float | None, low: float | None, high: float | None, factor: float, digits: str
+) -> str:
+    if value is None:
+        return ""
+    drawn = format(factor * value, digits)
+    if low is None or high is None:
+        return drawn
+    return f"{drawn} {format(factor * low, digits)}…{format(factor * high, digits)}"
+
+
+def _marks(verdict: Verdict, depth: int) -> str:
+    marked = {"*": verdict.best_depth, "°": verdict.sufficient_depth}
+    return "".join(mark for mark, of in marked.items() if of == depth)
+
+
+def _captions(verdict: Verdict) -> Iterator[str]:
+    shown = "".join(_marks(verdict, row.depth) for row in verdict.rows)
+    legend = [words for mark, words in LEGEND.items() if mark in shown]
+    times = [QUARTILES] if any(row.iqr_seconds is not None for row in verdict.rows) else []
+    yield "; ".join([*legend, INTERVALS, *times])
+    if verdict.setting and _setting(verdict.setting):
+        yield f"costs: {_setting(verdict.setting)}"
+
+
+def _setting(setting: Setting) -> str:
+    parts = {
+        "batch {}": setting.batch_size,
+        "{}": setting.dtype,
+        "on {}": setting.device,
+        "threads: {}": setting.threads,
+        " {}": setting.machine,
+    }
+    known = (words.format(value).strip() for words, value in parts.items() if value is not None)
+    return ", ".join(known)
+
+
+def _excluded(row: Mapping[str, Any]) -> str:
+    words = {
+        "pass": "{}",
+        "batch_size": "batch {}",
+        "dtype": "{}",
+        "device": "{}",
+        "task": "on {}",
+        "seed": "seed {}",
+    }
+    place = [text.format(row[name]) for name, text in words.items() if row.get(name) is not None]
+    reason = f" ({row['reason']})" if row["reason"] else ""
+    network = f"{row['family']} at depth {row['depth']}"
+    return f"{row['kind']} {', '.join([network, *place])}: {row['status']}{reason}"
+
+
+def _warning(warned: Warned) -> str:
+    cells = "1 cell" if warned.count == 1 else f"{warned.count} cells"
+    return f"{cells}: {warned.text}" + (" (and alike)" if warned.similar else "")
+
+
+def _machine(environment: Mapping[str, Any]) -> str:
+    words = {
+        "cpu_model": "{}",
+        "gpu": "{}",
+        "cores": "cores: {}",
+        "threads": "threads: {}",
+        "memory_bytes": "{} of memory",
+        "torch": "torch {}",
+        "python": "Python {}",
+        "platform": "{}",
+        "git_commit": "commit {}",
+        "load": "load {}",
+    }
+    known = {name: environment.get(name) for name in words}
+    shown = [
+        words[name].format(_shown(name, value))
+        for name, value in known.items()
+        if value not in (None, "", [], {})
+    ]
+    return f"{environment.get('source', '')}: {', '.join(shown)}"
+
+
+def _shown(name: str, value: Any) -> str:
+    if name == "memory_bytes" and isinstance(value, int | float):
+        return f"{value / 2**30:.1f} GiB"
+    if name == "git_commit":
+        return str(value)[:12]
+    if isinstance(value, Mapping):
+        return str(value.get("name", value))
+    if isinstance(value, list | tuple):
+        return ", ".join(_shown(name, each) for each in value)
+    return f"{value:.2f}" if isinstance(value, float) else str(value)
