@@ -185,7 +185,7 @@ def measure(request: pytest.FixtureRequest, benchmark: Any, clock: Clock) -> Cal
     """Measures a cell of the study through the benchmark fixture."""
 
     def run(cell: Cell) -> None:
-        benchmark.group = f"{cell.family} {cell.pass_}"
+        benchmark.group, benchmark.params = f"{cell.family} {cell.pass_}", cell.params()
         record = request.config.stash[_STUDY].measure(cell, benchmark, clock)
         _tell(request, f"{cell}  {_cell_words(record)}")
         _conclude(benchmark, record.status, record.reason)

@@ -71,7 +71,6 @@ class Study:
         if record.status in ("oom", "timeout"):
             self._too_large.setdefault((cell.family, cell.batch_size), record)
         self._records[cell] = record
-        benchmark.params = cell.params()
         benchmark.extra_info.update(plain(record.extra_info))
         return record
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import sys
 from collections.abc import Iterator
@@ -31,7 +32,7 @@ def report(
     files: Annotated[
         list[Path],
         typer.Argument(
-            metavar="FILE…",
+            metavar="FILE",
             help="A study (JSON), its store (SQLite), any pytest-benchmark JSON, or a CSV table.",
             show_default=False,
         ),
@@ -64,8 +65,9 @@ def report(
         findings = _find(files, budget or [], unit)
         if markdown and markdown != "-":
             _write_markdown(findings, Path(markdown))
+    _tolerate(sys.stdout)
     if json_:
-        typer.echo(json.dumps(findings.as_dict(), indent=2, allow_nan=False, ensure_ascii=False))
+        typer.echo(json.dumps(findings.as_dict(), indent=2, allow_nan=False))
     elif markdown == "-":
         _echo_markdown(findings)
     else:
@@ -86,22 +88,19 @@ def _find(files: list[Path], budget: list[str], unit: Unit | None) -> Findings:
 def _one_line_errors() -> Iterator[None]:
     """Bad input ends the command with one line on standard error and exit code 2."""
     from reports.quantity import QuantityError
+    from reports.tables import InputError
 
     try:
         yield
-    except (QuantityError, OSError) as error:
-        _fail(error)
-    except ValueError as error:
-        from reports.tables import InputError
-
-        if not isinstance(error, InputError):
-            raise
-        _fail(error)
+    except (InputError, QuantityError, OSError) as error:
+        typer.echo(f"howdeep report: {' '.join(str(error).split())}", err=True)
+        raise typer.Exit(BAD_INPUT) from None
 
 
-def _fail(error: Exception) -> None:
-    typer.echo(f"howdeep report: {' '.join(str(error).split())}", err=True)
-    raise typer.Exit(BAD_INPUT)
+def _tolerate(stream: object) -> None:
+    """A terminal that cannot show a character (`°`) shows `?`, and the report goes on."""
+    if isinstance(stream, io.TextIOWrapper):
+        stream.reconfigure(errors="replace")
 
 
 def _write_markdown(findings: Findings, path: Path) -> None:
