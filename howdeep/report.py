@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import io
 import json
 import sys
 from collections.abc import Iterator
@@ -53,6 +54,9 @@ def report(
         str | None,
         typer.Option(help="Also write the report as Markdown; - prints it, and nothing else."),
     ] = None,
+    text: Annotated[
+        Path | None, typer.Option(help="Also write to this file what is printed.")
+    ] = None,
     unit: Annotated[
         Unit | None, typer.Option(help="The unit of a CSV table's accuracies or errors.")
     ] = None,
@@ -64,12 +68,14 @@ def report(
     with _one_line_errors():
         findings = _find(files, budget or [], unit)
         if markdown and markdown != "-":
-            _write_markdown(findings, Path(markdown))
+            _write(_markdown(findings), Path(markdown))
+        if text:
+            _write(_plain(findings), text)
     _tolerate(sys.stdout)
     if json_:
         typer.echo(json.dumps(findings.as_dict(), indent=2, allow_nan=False))
     elif markdown == "-":
-        _echo_markdown(findings)
+        typer.echo(_markdown(findings), nl=False)
     else:
         _print(findings)
     raise typer.Exit(_exit_code(findings))
@@ -103,20 +109,26 @@ def _tolerate(stream: object) -> None:
         stream.reconfigure(errors="replace")
 
 
-def _write_markdown(findings: Findings, path: Path) -> None:
+def _write(content: str, path: Path) -> None:
     """Written beside and renamed: a report that was there stays whole until the new one is."""
-    from reports.text import markdown
-
     path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.with_name(f".{path.name}.new")
-    beside.write_text(markdown(findings), encoding="utf-8")
+    beside.write_text(content, encoding="utf-8")
     beside.replace(path)
 
 
-def _echo_markdown(findings: Findings) -> None:
+def _markdown(findings: Findings) -> str:
     from reports.text import markdown
 
-    typer.echo(markdown(findings), nl=False)
+    return markdown(findings)
+
+
+def _plain(findings: Findings) -> str:
+    from reports.text import print_report
+
+    drawn = io.StringIO()
+    print_report(findings, drawn)
+    return drawn.getvalue()
 
 
 def _print(findings: Findings) -> None:

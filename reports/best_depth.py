@@ -122,8 +122,8 @@ def _gains(sweep: Sweep, costs: CostTable | None) -> tuple[tuple[Gain, ...], str
     gains = tuple(_gain(a, b, size[a.depth], size[b.depth]) for a, b in steps)
     if not missing or not steps:
         return gains, "FLOPs", ()
-    depths = ", ".join(map(str, missing))
-    note = f"Gains are per doubling of depth: the forward FLOPs at depth {depths} are unknown."
+    at = f" at depth {', '.join(map(str, missing))}" if known else ""
+    note = f"Gains are per doubling of depth: the forward FLOPs{at} are unknown."
     return gains, "depth", (note,)
 
 

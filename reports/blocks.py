@@ -70,7 +70,7 @@ def _verdict_block(verdict: Verdict) -> Block:
         heading=title(verdict),
         header=header,
         rows=rows,
-        captions=tuple(_captions(verdict)),
+        captions=tuple(filter(None, _captions(verdict))),
         paragraphs=(paragraph(verdict),),
         items=verdict.notes,
     )
@@ -178,9 +178,9 @@ def _marks(verdict: Verdict, depth: int) -> str:
 
 def _captions(verdict: Verdict) -> Iterator[str]:
     shown = "".join(_marks(verdict, row.depth) for row in verdict.rows)
-    legend = [words for mark, words in LEGEND.items() if mark in shown]
+    yield "; ".join(words for mark, words in LEGEND.items() if mark in shown)
     times = [QUARTILES] if any(row.iqr_seconds is not None for row in verdict.rows) else []
-    yield "; ".join([*legend, INTERVALS, *times])
+    yield "; ".join([INTERVALS, *times])
     if verdict.setting and _setting(verdict.setting):
         yield f"costs: {_setting(verdict.setting)}"
 
@@ -191,9 +191,9 @@ def _setting(setting: Setting) -> str:
         "{}": setting.dtype,
         "on {}": setting.device,
         "threads: {}": setting.threads,
-        " {}": setting.machine,
+        "machine: {}": setting.machine,
     }
-    known = (words.format(value).strip() for words, value in parts.items() if value is not None)
+    known = (words.format(value) for words, value in parts.items() if value is not None)
     return ", ".join(known)
 
 
@@ -243,7 +243,7 @@ def _shown(name: str, value: Any) -> str:
     if name == "memory_bytes" and isinstance(value, int | float):
         return f"{value / 2**30:.1f} GiB"
     if name == "git_commit":
-        return str(value)[:12]
+        return str(value)[:12] + ("-dirty" if str(value).endswith("-dirty") else "")
     if isinstance(value, Mapping):
         return str(value.get("name", value))
     if isinstance(value, list | tuple):

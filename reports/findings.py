@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -69,8 +69,8 @@ def find(tables: Tables, budgets: Sequence[Budget] = ()) -> Findings:
         verdicts=verdicts,
         costs=others,
         notes=(
-            *tables.notes,
             *twin_sentences(verdicts),
+            *tables.notes,
             *_setting_notes(verdicts, others),
             *_unjudged_notes(verdicts, others, budgets),
         ),
@@ -149,9 +149,15 @@ def _plain(value: Any) -> Any:
     return unknown_as_none(value)
 
 
+def _cell_warnings(row: Row) -> Iterator[str]:
+    yield from row["warnings"] or ()
+    if row["uncounted_ops"]:
+        yield f"FLOPs do not include {', '.join(sorted(map(str, row['uncounted_ops'])))}"
+
+
 def count_warnings(tables: Tables) -> tuple[Warned, ...]:
     """The warnings of the cells, those that differ in their numbers only counted together."""
-    texts = sorted(text for row in records(tables.cells) for text in row["warnings"] or ())
+    texts = sorted(text for row in records(tables.cells) for text in _cell_warnings(row))
     alike: dict[str, list[str]] = {}
     for text in texts:
         alike.setdefault(re.sub(r"[0-9]+(\.[0-9]+)?", "#", text), []).append(text)

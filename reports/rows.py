@@ -11,7 +11,15 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from reports.tables import CELL_KEY, RUN_NUMBERS, RUN_OBJECTS, InputError, Row, unknown_as_none
+from reports.tables import (
+    CELL_KEY,
+    LARGEST_WHOLE,
+    RUN_NUMBERS,
+    RUN_OBJECTS,
+    InputError,
+    Row,
+    unknown_as_none,
+)
 
 STATISTICS = {
     "median": "latency_seconds",
@@ -52,7 +60,7 @@ def cell_row(
         "batch_size": _optional_whole(params.get("batch_size"), f"{where}: batch_size"),
         "threads": number_or_none(threads) if threads is not None else row["threads"],
         "peak_source": text_or_none(extra.get("peak_source")),
-        "uncounted_ops": extra.get("uncounted_ops"),
+        "uncounted_ops": _texts(extra.get("uncounted_ops")),
         "warnings": _texts(extra.get("warnings")),
         "status": status,
         "reason": text_or_none(reason),
@@ -79,7 +87,7 @@ def run_row(given: Mapping[str, Any], *, where: str) -> Row:
 def whole(value: Any, where: str) -> int:
     """A positive whole number, or an error that says where one was expected."""
     number = None if isinstance(value, bool | str) else number_or_none(value)
-    if number is None or number <= 0 or number != int(number):
+    if number is None or not 0 < number <= LARGEST_WHOLE or number != int(number):
         raise InputError(f"{where} must be a positive whole number; got {value!r}")
     return int(number)
 
@@ -103,7 +111,10 @@ def number_or_none(value: Any) -> float | None:
     """The value as a finite number, else null."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
-    return float(value) if math.isfinite(value) else None
+    try:
+        return float(value) if math.isfinite(value) else None
+    except OverflowError:  # a whole number of JSON may have any number of digits
+        return None
 
 
 def text_or_none(value: Any) -> str | None:
@@ -119,4 +130,4 @@ def mapping(value: Any) -> Mapping[str, Any]:
 def _texts(value: Any) -> tuple[str, ...]:
     if isinstance(value, str):
         return (value,)
-    return tuple(str(entry) for entry in value) if isinstance(value, list) else ()
+    return tuple(str(entry) for entry in value) if isinstance(value, list | dict) else ()

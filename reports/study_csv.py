@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from pathlib import PurePath
 from typing import Any
 
-from reports.tables import InputError, Row, Tables, cells_frame, runs_frame
+from reports.tables import LARGEST_WHOLE, InputError, Row, Tables, cells_frame, runs_frame
 
 METRICS = {
     f"{name}{suffix}": (name, unit)
@@ -197,7 +197,9 @@ def _checked(
 
 
 _positive = _checked(lambda value: value > 0, "a number above 0")
-_count = _checked(lambda value: value > 0 and value == int(value), "a positive whole number")
+_count = _checked(
+    lambda value: 0 < value <= LARGEST_WHOLE and value == int(value), "a positive whole number"
+)
 
 
 def _whole(source: str, number: int, column: str, text: str) -> int:

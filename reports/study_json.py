@@ -15,7 +15,6 @@ from reports.tables import CELL_KEY, InputError, Row, Tables, cells_frame, runs_
 
 SCHEMA = 1
 KEPT = "what was measured is kept in the store: `pytest bench --resume` finishes the study"
-SHOWN_FIELDS = ("cpu_model", "gpu")
 
 
 def read_json(source: str, text: str) -> Tables:
@@ -25,10 +24,12 @@ def read_json(source: str, text: str) -> Tables:
         return _foreign_tables(source, document)
     ours = mapping(document["howdeep"])
     check_schema(source, ours.get("schema"))
+    cells, notes = _study_cells(source, document, ours)
     return study_tables(
         source,
         environment=mapping(mapping(ours.get("environment")).get("before")),
-        cells=_study_cells(source, document, ours),
+        cells=cells,
+        notes=notes,
         runs=[
             run_row(row, where=f"{source}: run {index}")
             for index, row in enumerate(_objects(source, ours, "runs"), start=1)
@@ -68,10 +69,15 @@ def study_tables(
 
 
 def machine_name(environment: Mapping[str, Any]) -> str | None:
-    """What tells this machine from another one in a table: its processor and its accelerator."""
-    parts = [environment.get(name) for name in SHOWN_FIELDS]
-    names = [str(mapping(part).get("name", part)) for part in parts if part]
-    return ", ".join(names) or None
+    """What tells this machine from another in a table: processor, cores and accelerators."""
+    cores = environment.get("cores")
+    gpus = environment.get("gpu") or []
+    parts = [
+        environment.get("cpu_model"),
+        f"{cores} cores" if cores else None,
+        *(gpus if isinstance(gpus, list) else [gpus]),
+    ]
+    return ", ".join(str(mapping(part).get("name", part)) for part in parts if part) or None
 
 
 def _document(source: str, text: str) -> Mapping[str, Any]:
@@ -105,7 +111,10 @@ def _objects(source: str, owner: Mapping[str, Any], name: str) -> list[Mapping[s
     return entries
 
 
-def _study_cells(source: str, document: Mapping[str, Any], ours: Mapping[str, Any]) -> list[Row]:
+def _study_cells(
+    source: str, document: Mapping[str, Any], ours: Mapping[str, Any]
+) -> tuple[list[Row], tuple[str, ...]]:
+    """The measured cells, then those that have no statistics; a note if they should have some."""
     measured = list(_measured_cells(source, document))
     known = {_key(row) for row in measured}
     asked = [
@@ -117,10 +126,17 @@ def _study_cells(source: str, document: Mapping[str, Any], ours: Mapping[str, An
             threads=entry.get("threads"),
             status=text_or_none(entry.get("status")) or "error",
             reason=entry.get("reason"),
-        )  # fmt: skip
+        )
         for index, entry in enumerate(_objects(source, ours, "cells"), start=1)
     ]
-    return measured + [row for row in asked if _key(row) not in known]
+    others = [row for row in asked if _key(row) not in known]
+    lost = sum(row["status"] == "ok" for row in others)
+    note = (
+        f"{source}: {lost} of {len(asked)} cells are listed as ok, but no benchmark has their "
+        "parameters: what they cost is unknown."
+    )
+    refused = [row for row in others if row["status"] != "ok"]
+    return measured + refused, (note,) if lost else ()
 
 
 def _key(row: Row) -> tuple[Any, ...]:

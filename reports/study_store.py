@@ -14,7 +14,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from reports.rows import cell_row, mapping, run_row, text_or_none
+from reports.rows import STATISTICS, cell_row, mapping, run_row, text_or_none
 from reports.study_json import check_schema, study_tables
 from reports.tables import InputError, Row, Tables, cells_frame, runs_frame
 
@@ -36,18 +36,11 @@ def read_store(path: Path) -> Tables:
 
 
 def _open(path: Path) -> sqlite3.Connection:
-    address = path.resolve().as_uri()
-    connection = sqlite3.connect(f"{address}?mode=ro", uri=True)
-    try:
-        connection.execute("PRAGMA user_version")
-    except sqlite3.OperationalError:
-        connection.close()
-        # In a folder we may not write, SQLite cannot lay the shared memory that WAL needs. Without
-        # a log beside the file nobody is writing, so it can be read as it stands.
-        if Path(f"{path}-wal").exists():
-            raise
-        return sqlite3.connect(f"{address}?mode=ro&immutable=1", uri=True)
-    return connection
+    # Without a log beside the file nobody is writing it. Read as it stands, it needs neither a lock
+    # nor the shared memory of WAL, which cannot be laid in a folder that we may not write.
+    written = path.with_name(f"{path.name}-wal").exists()
+    mode = "mode=ro" if written else "mode=ro&immutable=1"
+    return sqlite3.connect(f"{path.resolve().as_uri()}?{mode}", uri=True)
 
 
 def _newest(source: str, connection: sqlite3.Connection) -> Tables:
@@ -112,7 +105,4 @@ def _statistics(samples: Any) -> dict[str, Any]:
             stats.update(seconds)  # type: ignore[no-untyped-call]
     if not stats:
         return {}
-    return {
-        name: getattr(stats, name)
-        for name in ("median", "q1", "q3", "iqr", "mean", "stddev", "rounds")
-    }
+    return {name: getattr(stats, name) for name in STATISTICS}

@@ -154,8 +154,8 @@ def _tuning_notes(given: RowsByDepth, tuned: RowsByDepth) -> Iterator[str]:
         settings = len(grouped(rows, TUNED))
         if settings > 1:
             yield (
-                f"Depth {depth}: of {settings} optimizer settings, the one with most finished seeds "
-                f"and the best mean was taken ({settings_words(tuned[depth][0], TUNED)})."
+                f"Depth {depth}: of {settings} optimizer settings, the one with most finished "
+                f"seeds and the best mean was taken ({settings_words(tuned[depth][0], TUNED)})."
             )
 
 

@@ -16,6 +16,9 @@ import pandas as pd
 
 Row = dict[str, Any]
 
+# Above it a float no longer holds every whole number, and a table of 64 bits soon none.
+LARGEST_WHOLE = 2**53
+
 CELL_KEY = ("family", "depth", "pass", "batch_size", "dtype", "device")
 
 CELL_OBJECTS = (

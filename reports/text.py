@@ -67,7 +67,7 @@ def _draw_lines(
     from rich.text import Text
 
     lines = textwrap.wrap(
-        " ".join(words.split()), console.width, initial_indent=first, subsequent_indent=then,
+        _visible(words), console.width, initial_indent=first, subsequent_indent=then,
         break_on_hyphens=False,
     )  # fmt: skip
     for line in lines:
@@ -81,9 +81,10 @@ def _rich_table(block: Block) -> Table:
 
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0), show_edge=False)
     for place, heading in enumerate(block.header):
+        # Headings keep their line breaks here: width is scarce.
         table.add_column(Text(heading), justify="right" if place else "left", vertical="bottom")
     for row in block.rows:
-        table.add_row(*(Text(text) for text in row))
+        table.add_row(*(Text(_visible(text)) for text in row))
     return table
 
 
@@ -111,4 +112,9 @@ def _markdown_table(block: Block) -> str:
 
 def _escaped(text: str) -> str:
     """Text that Markdown shows as it is: `|` must not end a cell, `*` not start an emphasis."""
-    return MARKDOWN_MARKS.sub(r"\\\1", " ".join(text.split()))
+    return MARKDOWN_MARKS.sub(r"\\\1", _visible(text))
+
+
+def _visible(text: str) -> str:
+    """The text on one line, without characters that would steer a terminal."""
+    return "".join(letter for letter in " ".join(text.split()) if letter.isprintable())

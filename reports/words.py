@@ -79,8 +79,8 @@ def _sufficient(verdict: Verdict) -> Iterator[str]:
     else:
         yield (
             f"Depth {depth} is sufficient: its {_at(verdict, depth)} cannot be told from the best "
-            f"({p_value(verdict.row(depth))}); all that cannot at 95%: "
-            f"{_listed(verdict.confidence_set)}."
+            f"({p_value(verdict.row(depth))}; 95% confidence set: "
+            f"{_listed(verdict.confidence_set)})."
         )
 
 
@@ -125,11 +125,11 @@ def _prices(verdict: Verdict) -> Iterator[str]:
     """What the best and the deepest depth cost, in multiples of the sufficient one."""
     start = verdict.sufficient_depth
     deepest = max(row.depth for row in verdict.rows if row.accuracy is not None)
-    names = {verdict.best_depth: "the best depth", deepest: "the deepest"}
+    names = {verdict.best_depth: "the best", deepest: "the deepest"}
     if deepest == verdict.best_depth:
-        names = {deepest: "the best depth, the deepest,"}
+        names = {deepest: "the best and deepest"}
     prices = [
-        f"{name} ({end}) costs {price}"
+        f"depth {end} ({name}) costs {price}"
         for end, name in names.items()
         if start is not None and end is not None and end > start
         if (price := _price(verdict.row(start), verdict.row(end)))

@@ -41,7 +41,7 @@ def cost_benchmark(family: str, depth: int, pass_: str, **changes: Any) -> dict[
         },
         "extra_info": {
             "status": "ok", "parameters": 1000 * depth + 500, "flops": 2_000_000 * depth * factor,
-            "macs": 1_000_000 * depth * factor, "uncounted_ops": {}, "activation_bytes": 4096 * depth,
+            "macs": 1_000_000 * depth * factor, "uncounted_ops": {}, "activation_bytes": 99 * depth,
             "peak_bytes": 1_000_000 * depth + 9_000_000, "peak_source": "VmHWM",
             "samples_per_second": 128 / seconds, "mfu": None, "energy_joules": None,
             "warnings": [], "threads": 1,
@@ -86,7 +86,7 @@ def document(
     cells: Sequence[Mapping[str, Any]] = (),
     **changes: Any,
 ) -> dict[str, Any]:
-    """A study as `pytest bench --benchmark-json` writes it; `changes` are to the object `howdeep`."""
+    """A study as `pytest bench --benchmark-json` writes it; changes: to its object `howdeep`."""
     return {
         "machine_info": {"python_version": "3.11.2"},
         "commit_info": {},
@@ -116,7 +116,7 @@ PLAIN = {2: 0.89, 4: 0.95, 8: 0.972, 16: 0.91, 32: 0.641}
 
 
 def default_study() -> dict[str, Any]:
-    """The default study in small: an MLP, a ResNet and its plain twin, one diverged run, one OOM."""
+    """An MLP, a ResNet and its plain twin, with one diverged run and one cell out of memory."""
     plain = "resnet:residual=false"
     trained = runs("mlp", MLP) + runs("resnet", RESIDUAL) + runs(plain, PLAIN)
     trained[-1] |= {
@@ -138,7 +138,7 @@ def default_study() -> dict[str, Any]:
 
 
 def write_store(path: Path, study: Mapping[str, Any], *, close: bool = True) -> sqlite3.Connection:
-    """The document's rows as the store keeps them; with `close=False` as its writer still holds it."""
+    """The document's rows as the store keeps them; close=False: as its writer still holds it."""
     connection = sqlite3.connect(path, isolation_level=None)
     connection.execute("PRAGMA journal_mode=WAL")
     connection.execute("PRAGMA user_version=1")

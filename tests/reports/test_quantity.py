@@ -1,0 +1,61 @@
+"""Quantities and budgets as people type them."""
+
+from __future__ import annotations
+
+import pytest
+
+from reports.budget import Budget, parse_budgets
+from reports.quantity import QuantityError, parse_quantity
+
+
+@pytest.mark.parametrize(
+    ("text", "unit", "value"),
+    [
+        ("5ms", "seconds", 0.005),
+        ("2h", "seconds", 7200),
+        ("1.5 s", "seconds", 1.5),
+        ("90min", "seconds", 5400),
+        ("7", "seconds", 7),
+        ("250us", "seconds", 250e-6),
+        ("24GiB", "bytes", 24 * 2**30),
+        ("24GB", "bytes", 24e9),
+        ("512m", "bytes", 512e6),
+        ("1e15", "flops", 1e15),
+        ("3G", "flops", 3e9),
+        ("10MFLOPs", "flops", 10e6),
+        ("3GMACs", "flops", 6e9),
+    ],
+)
+def test_a_quantity_with_a_suffix(text: str, unit: str, value: float) -> None:
+    """SI and binary suffixes, times, and multiply-adds as two FLOPs."""
+    assert parse_quantity(text, unit) == pytest.approx(value)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "ms", "-5ms", "0", "five", "5 parsecs", "1e999", "nan", "5,0"]
+)
+def test_what_is_no_quantity_names_what_is_known(text: str) -> None:
+    """No number, no positive one, or a suffix of something else."""
+    with pytest.raises(QuantityError, match="expected"):
+        parse_quantity(text, "seconds")
+
+
+def test_bytes_are_no_time() -> None:
+    """The kind of the budget decides which suffixes there are."""
+    with pytest.raises(QuantityError, match=r"--budget latency: .*ms.*got '5GiB'"):
+        parse_budgets(["latency=5GiB"])
+
+
+def test_budgets_are_repeated_or_separated_by_commas() -> None:
+    """Both ways give the same budgets."""
+    expected = (Budget("latency_seconds", 0.005), Budget("peak_bytes", 2.0**31))
+    assert parse_budgets(["latency=5ms,memory=2GiB"]) == expected
+    assert parse_budgets(["latency=5ms", "memory=2GiB"]) == expected
+    assert str(expected[0]) == "latency_seconds<=0.005"
+
+
+@pytest.mark.parametrize("text", ["", "latency", "speed=5", "latency:5ms", "=5"])
+def test_an_unknown_budget_lists_the_known_ones(text: str) -> None:
+    """The names of the budgets are in the error."""
+    with pytest.raises(QuantityError, match="latency, flops, train_flops, memory, train_time"):
+        parse_budgets([text])
