@@ -50,8 +50,9 @@ def bench_latency_against_torch(
     """The median of a cell agrees with `Timer.blocked_autorange()` within 5%: same network, input
     and threads, median of five alternations. `zero_grad` is off our clock and on theirs; it is
     under a thousandth of a step."""
-    shared = {"batch_size": 32, "dtype": "fp32", "device": "cpu", "threads": 1}
-    cell = Cell(family="resnet", depth=8, pass_=pass_, **shared)
+    cell = Cell(
+        family="resnet", depth=8, pass_=pass_, batch_size=32, dtype="fp32", device="cpu", threads=1
+    )
     torch.set_num_threads(cell.threads)
     family = families.find(cell.family)
     cost.time(family, "adamw", cell, benchmark, _clock)

@@ -83,6 +83,10 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         items[:] = [item for item in items if item not in harness]
 
 
+def _params(item: pytest.Item) -> dict[str, Any]:
+    return dict(item.callspec.params) if hasattr(item, "callspec") else {}
+
+
 def _kind(item: pytest.Item) -> str:
     return next(kind for kind in ORDER if item.get_closest_marker(kind))
 
@@ -120,7 +124,7 @@ def _report(config: pytest.Config, items: list[pytest.Item]) -> progress.Report:
     weights = dict.fromkeys(ORDER, 0.0)
     for item in _points(items):
         weights[_kind(item)] += _weight(item)
-    reporter = config.pluginmanager.get_plugin("terminalreporter")
+    reporter = _plugin(config, "terminalreporter")
     quiet = reporter.verbosity <= 0
     reporter.showfspath = not quiet
     writer = config.get_terminal_writer()
@@ -128,9 +132,14 @@ def _report(config: pytest.Config, items: list[pytest.Item]) -> progress.Report:
     return progress.Report(view, len(_points(items)), progress.Estimate(weights))
 
 
+def _plugin(config: pytest.Config, name: str) -> Any:
+    """One of pytest's own plugins, which are always there."""
+    return config.pluginmanager.get_plugin(name)
+
+
 def _weight(item: pytest.Item) -> float:
     """Cells take about as long as each other; a training's time grows with its depth."""
-    trainings: tuple[Training, ...] = item.callspec.params.get("trainings", ())  # type: ignore[attr-defined]
+    trainings: tuple[Training, ...] = _params(item).get("trainings", ())
     return float(sum(training.depth for training in trainings)) if trainings else 1.0
 
 
@@ -165,8 +174,8 @@ def _save_without_statistics(session: pytest.Session) -> None:
 def pytest_benchmark_update_json(config: pytest.Config, output_json: dict[str, Any]) -> None:
     study = config.stash.get(_STUDY, None)
     if study is not None:
-        items = config.pluginmanager.get_plugin("session").items  # type: ignore[union-attr]
-        cells = [c for item in _points(items) if (c := item.callspec.params.get("cell"))]
+        items = _plugin(config, "session").items
+        cells = [cell for item in _points(items) if (cell := _params(item).get("cell"))]
         output_json["howdeep"] = study.document(cells)
     output_json.update(plain(output_json))
 
@@ -200,7 +209,7 @@ def train(
     """Waits for the trainings of one depth; those of the whole session are started before."""
     study = request.config.stash[_STUDY]
     for item in request.session.items:
-        study.runs.start(item.callspec.params.get("trainings", ()))
+        study.runs.start(_params(item).get("trainings", ()))
 
     def run(trainings: tuple[Training, ...]) -> None:
         runs = study.runs.wait(trainings)
@@ -218,7 +227,7 @@ def train(
 
 def _tell(request: pytest.FixtureRequest, line: str) -> None:
     item = request.node
-    capture = request.config.pluginmanager.get_plugin("capturemanager")
+    capture = _plugin(request.config, "capturemanager")
     with capture.global_and_fixture_disabled():
         request.config.stash[_REPORT].done(_kind(item), _weight(item), f"{_kind(item):8} {line}")
 

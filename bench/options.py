@@ -95,14 +95,14 @@ def _number(text: str) -> float:
 
 def _seconds(text: str) -> float:
     """`90`, `90s`, `2min`, `1.5h` -> seconds above 0."""
-    unit = "s" if text.replace(".", "", 1).isdigit() else None
+    plain = text.replace(".", "", 1).isdigit()
     try:
-        seconds = pd.Timedelta(float(text), unit) if unit else pd.Timedelta(text)
+        seconds = pd.Timedelta(f"{text}s" if plain else text).total_seconds()
     except ValueError:
-        seconds = pd.Timedelta(0)
-    if not seconds.total_seconds() > 0:
+        seconds = 0.0
+    if not seconds > 0:
         raise InputError(f"takes a time above 0, such as 90s, 2min or 1h; got {text!r}")
-    return float(seconds.total_seconds())
+    return float(seconds)
 
 
 @dataclass(frozen=True)

@@ -122,7 +122,7 @@ def _status_bytes(field: str) -> int | None:
 
 
 def _identity(tensor: Tensor) -> int:
-    return tensor.untyped_storage()._cdata
+    return int(tensor.untyped_storage()._cdata)
 
 
 def _is_tensor(leaf: object) -> bool:

@@ -103,7 +103,7 @@ def _fast_path_off() -> Iterator[None]:
 
 class _OperatorCounter(TorchDispatchMode):
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.flops = 0
         self.uncounted: Counter[str] = Counter()
 

@@ -96,8 +96,9 @@ class Runs:
             record: RunRecord = outcome.value
             return record
         knobs = dict(self._families[training.family].knobs)
-        failure = {"status": outcome.status, "reason": outcome.reason}
-        return RunRecord(**vars(training), knobs=knobs, **failure)
+        return RunRecord(
+            **vars(training), knobs=knobs, status=outcome.status, reason=outcome.reason
+        )
 
     def _in_child(self, training: Training) -> Outcome:
         return self._children.call(_execute, training, self._task_file, timeout=self._timeout)

@@ -151,9 +151,9 @@ def _train_flops(model: nn.Module, data: Split, training: Training, steps: int) 
     return None if flops is None else flops * steps
 
 
-def _evaluations(model: nn.Module, task: Task, training: Training) -> dict[str, float]:
+def _evaluations(model: nn.Module, task: Task, training: Training) -> dict[str, Any]:
     splits = {"train": task.train, "validation": task.validation, "test": task.test}
-    result = {}
+    result: dict[str, Any] = {}
     for name, split in splits.items():
         if split is not None:
             result[f"{name}_accuracy"], result[f"{name}_loss"] = _evaluate(model, split, training)

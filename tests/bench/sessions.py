@@ -69,10 +69,8 @@ def prepare(folder: Path) -> None:
 
 def command(*arguments: str) -> list[str]:
     """`pytest bench` of this checkout."""
-    return [sys.executable, "-m", "pytest", str(ROOT / "bench"), "-p", "no:cacheprovider"] + [
-        *QUICK,
-        *arguments,
-    ]
+    pytest = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider"]
+    return [*pytest, str(ROOT / "bench"), *QUICK, *arguments]
 
 
 def bench(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:

@@ -283,20 +283,12 @@ def test_a_family_that_does_not_fit_the_task_is_skipped(folder: Path) -> None:
 
 BAD = [
     (("--family", "nope"), "unknown family 'nope'; known: cifar_resnet, mlp, resnet"),
-    (("--family", "mlp:depht=3"), "unknown knob 'depht' for mlp; known: "),
     (("--family", "mlp:activation=swish"), "known: relu, leaky_relu"),
     (("--family", "cifar_resnet", "--depths", "21"), "depth must be 6n+2 for cifar_resnet"),
-    (("--depths", "0"), "--depths takes whole numbers of at least 1; got '0'"),
     (("--depths", "-3"), "--depths takes whole numbers of at least 1; got '-3'"),
-    (("--depths", "abc"), "--depths takes whole numbers of at least 1; got 'abc'"),
     (("--device", "cuda"), "no device 'cuda' here"),
-    (("--device", "tpu"), "unknown device 'tpu'; known: cpu, cuda"),
-    (("--dtype", "int8"), "unknown dtype 'int8'; known: fp32"),
-    (("--passes", "sideways"), "unknown pass 'sideways'; known: forward"),
     (("--task", "imagenet"), "unknown task 'imagenet'; known: digits, mnist1d"),
     (("--lr", "fast"), "--lr takes a number; got 'fast'"),
-    (("--cell-timeout", "soon"), "--cell-timeout takes a time above 0"),
-    (("--optimizer", "lbfgs"), "unknown optimizer 'lbfgs'; known: adam"),
 ]
 
 
