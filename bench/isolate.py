@@ -22,6 +22,9 @@ import torch
 # A child that outlives its time limit and its parent ends itself after so many seconds more.
 GRACE_SECONDS = 10.0
 
+# Imported once in the fork server; an optimizer imports the second when it is first used.
+_PRELOAD = ("torch", "torch._dynamo")
+
 _OUT_OF_MEMORY_TEXTS = ("can't allocate memory", "not enough memory", "out of memory")
 
 
@@ -42,7 +45,7 @@ class Children:
 
     def __init__(self, *, preload: tuple[str, ...] = ()) -> None:
         self._context = multiprocessing.get_context("forkserver")
-        self._context.set_forkserver_preload(["torch", *preload])
+        self._context.set_forkserver_preload([*_PRELOAD, *preload])
         self._alive: set[ForkServerProcess] = set()
         self._lock = threading.Lock()
         self._closed = False
@@ -107,6 +110,7 @@ def _death(process: ForkServerProcess) -> Outcome:
 def _child(
     connection: Connection, timeout: float, function: Callable[..., Any], args: tuple[Any, ...]
 ) -> None:
+    gc.freeze()  # what the fork server imported need not be looked through again
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
     signal.setitimer(signal.ITIMER_REAL, timeout + GRACE_SECONDS)
     _be_first_victim()
@@ -114,7 +118,6 @@ def _child(
         outcome = Outcome("ok", function(*args))
     except Exception as error:
         outcome = _failure(error)
-    gc.collect()
     with contextlib.suppress(OSError):  # the parent may be gone
         connection.send(outcome)
 
