@@ -3,14 +3,13 @@
 import json
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from statistics import fmean, median, quantiles
 from typing import Any
 
 import pytest
 
-from . import grid, options, progress
+from . import grid, options, progress, summaries
 from .measure.latency import Clock
-from .records import Cell, CellRecord, RunRecord, Training, plain
+from .records import Cell, Training, plain
 from .specs import InputError
 from .study import Study, replay_runs
 
@@ -42,6 +41,7 @@ def pytest_configure(config: pytest.Config) -> None:
     texts = {option.flag: config.getoption(option.flag) for option in options.TABLE}
     families, resume = config.getoption("--family") or (), config.getoption("--resume")
     try:
+        _check_processes(config)
         config.stash[_OPTIONS] = options.read(texts, families=families, resume=resume)
         config.stash[_GRID] = grid.make(config.stash[_OPTIONS])
     except InputError as error:
@@ -52,6 +52,11 @@ def pytest_configure(config: pytest.Config) -> None:
     config.option.benchmark_columns = config.option.benchmark_columns or COLUMNS
 
 
+def _check_processes(config: pytest.Config) -> None:
+    if config.getoption("numprocesses", None):
+        raise InputError("pytest bench measures one thing at a time: leave out -n")
+
+
 # --- collection ------------------------------------------------------------------------------
 
 
@@ -60,18 +65,13 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "cell" in metafunc.fixturenames:
         metafunc.parametrize("cell", [_param(cell, str(cell)) for cell in asked.cells])
     if "trainings" in metafunc.fixturenames:
-        params = [_param(seeds, _training_id(seeds[0])) for seeds in asked.trainings]
+        params = [_param(seeds, summaries.training_id(seeds[0])) for seeds in asked.trainings]
         metafunc.parametrize("trainings", params)
 
 
 def _param(value: object, name: str) -> Any:
     """A parameter whose benchmark has a clock of its own as its timer."""
     return pytest.param(value, id=name, marks=pytest.mark.benchmark(timer=Clock()))
-
-
-def _training_id(training: Training) -> str:
-    fields = (training.family, training.depth, training.task, training.dtype, training.device)
-    return "-".join(map(str, fields))
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -100,6 +100,7 @@ def pytest_runtestloop(session: pytest.Session) -> Iterator[None]:
     if config.option.collectonly or not _points(session.items):
         return (yield)
     try:
+        _make_folder(config.getoption("benchmark_json"))
         config.stash[_STUDY] = _study(config)
     except InputError as error:
         pytest.exit(str(error), returncode=2)
@@ -108,6 +109,18 @@ def pytest_runtestloop(session: pytest.Session) -> Iterator[None]:
         return (yield)
     finally:
         config.stash[_REPORT].close()
+
+
+def _make_folder(json_path: Path | None) -> None:
+    """An unwritable target is told before hours are spent, not after."""
+    if json_path is None:
+        return
+    try:
+        json_path.parent.mkdir(parents=True, exist_ok=True)
+        with json_path.open("ab"):
+            pass
+    except OSError as error:
+        raise InputError(f"cannot write --benchmark-json {json_path}: {error}") from error
 
 
 def _points(items: Iterable[pytest.Item]) -> list[pytest.Item]:
@@ -161,11 +174,22 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     study.close()
 
 
+@pytest.hookimpl(trylast=True)
+def pytest_terminal_summary(
+    terminalreporter: pytest.TerminalReporter, config: pytest.Config
+) -> None:
+    if _STUDY in config.stash:
+        kept = config.stash[_OPTIONS].store
+        what = config.getoption("benchmark_json") or kept
+        terminalreporter.write_line(f"Everything measured is kept in {kept}.")
+        terminalreporter.write_line(f"What it means: howdeep report {what}")
+
+
 def _save_without_statistics(session: pytest.Session) -> None:
     """pytest-benchmark writes no file when no benchmark ran; what was tried is a study too."""
     path = session.config.getoption("benchmark_json")
     if path and not session.config._benchmarksession.benchmarks:  # type: ignore[attr-defined]
-        output: dict[str, Any] = {"benchmarks": []}
+        output: dict[str, Any] = {"machine_info": {}, "commit_info": {}, "benchmarks": []}
         pytest_benchmark_update_json(session.config, output)
         Path(path).write_text(json.dumps(output, indent=4))
 
@@ -196,7 +220,7 @@ def measure(request: pytest.FixtureRequest, benchmark: Any, clock: Clock) -> Cal
     def run(cell: Cell) -> None:
         benchmark.group, benchmark.params = f"{cell.family} {cell.pass_}", cell.params()
         record = request.config.stash[_STUDY].measure(cell, benchmark, clock)
-        _tell(request, f"{cell}  {_cell_words(record)}")
+        _tell(request, f"{cell}  {summaries.cell_words(record)}")
         _conclude(benchmark, record.status, record.reason)
 
     return run
@@ -213,10 +237,10 @@ def train(
 
     def run(trainings: tuple[Training, ...]) -> None:
         runs = study.runs.wait(trainings)
-        _tell(request, f"{_training_id(trainings[0])}  {_run_words(runs)}")
+        _tell(request, f"{summaries.training_id(trainings[0])}  {summaries.runs_words(runs)}")
         benchmark.group = f"{trainings[0].family} training"
-        benchmark.params = _training_params(trainings[0])
-        benchmark.extra_info.update(plain(_training_info(runs)))
+        benchmark.params = summaries.training_params(trainings[0])
+        benchmark.extra_info.update(plain(summaries.training_info(runs)))
         replay_runs(runs, benchmark, clock)
         worst = next((run for run in runs if run.status != "ok"), runs[0])
         if all(run.status != "ok" for run in runs):
@@ -240,42 +264,3 @@ def _conclude(benchmark: Any, status: str, reason: str | None) -> None:
     if status == "error":
         pytest.fail(f"{status}: {reason}", pytrace=False)
     pytest.skip(f"{status}: {reason}")
-
-
-def _cell_words(record: CellRecord) -> str:
-    if not record.samples:
-        return record.status if record.status == "ok" else f"{record.status}: {record.reason}"
-    middle = median(record.samples)
-    low, _, high = quantiles(record.samples, n=4) if len(record.samples) > 1 else (middle,) * 3
-    return f"{1e3 * middle:.3g} ms, IQR {(high - low) / middle:.0%}"
-
-
-def _run_words(runs: list[RunRecord]) -> str:
-    ok = [run for run in runs if run.status == "ok"]
-    words = [f"{len(runs) - len(ok)} of {len(runs)} not ok"] if len(ok) < len(runs) else []
-    scores = [
-        run.test_accuracy if run.validation_accuracy is None else run.validation_accuracy
-        for run in ok
-    ]
-    known = [score for score in scores if score is not None]
-    if known:
-        kind = "test" if ok[0].validation_accuracy is None else "validation"
-        words.append(f"{kind} accuracy {fmean(known):.1%}")
-    return ", ".join(words)
-
-
-def _training_params(training: Training) -> dict[str, str | int]:
-    names = ("family", "depth", "task", "batch_size", "dtype", "device")
-    return {name: getattr(training, name) for name in names}
-
-
-def _training_info(runs: list[RunRecord]) -> dict[str, Any]:
-    failed = [f"seed {run.seed}: {run.status}: {run.reason}" for run in runs if run.status != "ok"]
-    return {
-        "status": "ok" if len(failed) < len(runs) else runs[0].status,
-        "parameters": runs[0].parameters,
-        "train_flops": runs[0].train_flops,
-        "validation_accuracy": [run.validation_accuracy for run in runs],
-        "test_accuracy": [run.test_accuracy for run in runs],
-        "warnings": failed,
-    }

@@ -1,0 +1,54 @@
+"""What is said of a finished cell or of the trainings of one depth: a line, and a row's facts."""
+
+from collections.abc import Sequence
+from statistics import fmean, median, quantiles
+from typing import Any
+
+from .records import CellRecord, RunRecord, Training
+
+
+def cell_words(record: CellRecord) -> str:
+    """`3.21 ms, IQR 2%`, or the status and its reason."""
+    if record.status != "ok":
+        return f"{record.status}: {record.reason}"
+    if not record.samples:
+        return "ok, not timed"
+    middle = median(record.samples)
+    low, _, high = quantiles(record.samples, n=4) if len(record.samples) > 1 else (middle,) * 3
+    return f"{1e3 * middle:.3g} ms, IQR {(high - low) / middle:.0%}"
+
+
+def runs_words(runs: Sequence[RunRecord]) -> str:
+    """`validation accuracy 97.5%` (the mean; test where there is no validation split), and which
+    runs did not end well."""
+    ok = [run for run in runs if run.status == "ok"]
+    failed = [run.status for run in runs if run.status != "ok"]
+    words = [f"{failed.count(status)} of {len(runs)} {status}" for status in sorted(set(failed))]
+    split = "test" if any(run.validation_accuracy is None for run in ok) else "validation"
+    scores = [getattr(run, f"{split}_accuracy") for run in ok]
+    return ", ".join([*words, *([f"{split} accuracy {fmean(scores):.1%}"] if scores else [])])
+
+
+def training_id(training: Training) -> str:
+    """The stable id of all seeds of one depth: `resnet-8-mnist1d-fp32-cpu`."""
+    fields = (training.family, training.depth, training.task, training.dtype, training.device)
+    return "-".join(map(str, fields))
+
+
+def training_params(training: Training) -> dict[str, str | int]:
+    """The scalars that name the trainings of one depth in a study."""
+    names = ("family", "depth", "task", "batch_size", "dtype", "device")
+    return {name: getattr(training, name) for name in names}
+
+
+def training_info(runs: Sequence[RunRecord]) -> dict[str, Any]:
+    """The `extra_info` of a training's benchmark; each run stands whole in the study's `runs`."""
+    failed = [f"seed {run.seed}: {run.status}: {run.reason}" for run in runs if run.status != "ok"]
+    return {
+        "status": "ok" if len(failed) < len(runs) else runs[0].status,
+        "parameters": runs[0].parameters,
+        "train_flops": runs[0].train_flops,
+        "validation_accuracy": [run.validation_accuracy for run in runs],
+        "test_accuracy": [run.test_accuracy for run in runs],
+        "warnings": failed,
+    }
