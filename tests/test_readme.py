@@ -1,0 +1,83 @@
+"""Every command that the README shows works as it is written there."""
+
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from .bench.sessions import TASK
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text()
+
+NET = """
+import torch
+
+def build(depth, *, width=64):
+    layers = [torch.nn.Linear(40 if i == 0 else width, width) for i in range(depth)]
+    return torch.nn.Sequential(torch.nn.Flatten(), *layers, torch.nn.Linear(width, 10))
+
+def example_input(batch_size):
+    return torch.zeros(batch_size, 1, 40)
+"""
+
+
+def _commands(program: str) -> list[str]:
+    """The lines of the README's shell blocks that start with `program`, without comments."""
+    blocks = re.findall(r"```sh\n(.*?)```", README, flags=re.S)
+    lines = [line.split(" #")[0].strip() for block in blocks for line in block.splitlines()]
+    return [line for line in lines if line.startswith(program + " ")]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the files that the README speaks of: a study, a table, a network."""
+    folder = tmp_path_factory.mktemp("readme")
+    (folder / "path" / "to").mkdir(parents=True)
+    (folder / "path" / "to" / "mynet.py").write_text(NET)
+    (folder / "task.py").write_text(TASK)
+    (folder / "table.csv").write_text("depth,error,n_test\n20,8.75,10000\n56,6.97,10000\n")
+    arguments = "--task task.py:load --family mlp --depths 2 --epochs 1 --passes forward,step"
+    _run(f"pytest bench {arguments} --benchmark-json results/study.json", folder)
+    return folder
+
+
+def _run(line: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    program, *arguments = shlex.split(line, comments=True)
+    module = {"pytest": "pytest", "howdeep": "howdeep.app"}[program]
+    arguments = [str(ROOT / "bench") if a == "bench" else a for a in arguments]
+    call = [sys.executable, "-m", module, *arguments]
+    return subprocess.run(
+        call, cwd=folder, capture_output=True, text=True, timeout=300, check=False
+    )
+
+
+@pytest.mark.parametrize("line", _commands("howdeep"))
+def test_a_howdeep_command_works(line: str, folder: Path) -> None:
+    """It answers, with exit code 0, on the study, table and networks named."""
+    done = _run(line, folder)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip()
+
+
+@pytest.mark.parametrize("line", _commands("pytest"))
+def test_a_pytest_command_is_understood(line: str, folder: Path) -> None:
+    """Its options, families and tasks are accepted; a GPU that is not there is said in one line."""
+    done = _run(f"{line} --collect-only -q", folder)
+    if "--device cuda" in line and done.returncode == 2:
+        assert "no device 'cuda' here" in done.stderr
+        return
+    assert done.returncode == 0, done.stderr
+    assert "bench_" in done.stdout
+
+
+def test_the_two_commands_are_those_of_tox_and_ci() -> None:
+    """The README's lines call environments that tox has, and CI runs the test line as it is."""
+    lines = [line for line in _commands("python3") if "tox -e" in line]
+    assert [line.rsplit(maxsplit=1)[1] for line in lines] == ["bench", "tests"]
+    tox = (ROOT / "tox.ini").read_text()
+    assert all(f"[testenv:{line.rsplit(maxsplit=1)[1]}]" in tox for line in lines)
+    assert lines[1] in (ROOT / ".ci" / "run").read_text()
