@@ -1,0 +1,118 @@
+"""One cell: what is prepared, counted and timed."""
+
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from bench import cost, families
+from bench.measure.latency import Clock
+from bench.records import PASSES, Cell
+from bench.train.trainer import OPTIMIZERS
+from tests.bench.fakes import random_state
+
+SHAPE, CLASSES, ROWS, WIDTH = (1, 12), 3, 8, 100
+CELL = Cell(
+    family="mlp",
+    depth=3,
+    pass_="step",
+    batch_size=ROWS,
+    dtype="fp32",
+    device="cpu",
+    threads=1,
+)
+FIRST, SECOND, HEAD = (ROWS * a * b for a, b in ((12, WIDTH), (WIDTH, WIDTH), (WIDTH, CLASSES)))
+PARAMETERS = 13 * WIDTH + 101 * WIDTH + 101 * CLASSES
+
+
+def family() -> families.Family:
+    return families.find("mlp").for_task(input_shape=SHAPE, classes=CLASSES)
+
+
+@pytest.mark.parametrize("pass_", PASSES)
+def test_facts_are_the_closed_forms(pass_: str) -> None:
+    """Parameters, FLOPs and saved bytes of a perceptron; a forward saves nothing."""
+    facts = cost.inspect("mlp", SHAPE, CLASSES, "adamw", replace(CELL, pass_=pass_))
+    forward = 2 * (FIRST + SECOND + HEAD)
+    flops = {"forward": forward, "step": 3 * forward - 2 * FIRST}
+    flops["backward"] = flops["step"] - forward
+    assert facts.parameters == PARAMETERS
+    assert facts.flops == flops[pass_]
+    assert facts.macs == flops[pass_] // 2
+    saved = 4 * ROWS * (12 + 2 * WIDTH)
+    assert facts.activation_bytes == (0 if pass_ == "forward" else saved)
+    assert facts.uncounted_ops == ()
+    assert facts.warnings == ()
+    assert facts.peak_bytes is not None
+    assert facts.peak_bytes >= 4 * (PARAMETERS + ROWS * 12)
+
+
+def test_a_step_holds_its_optimizers_state() -> None:
+    """Adam's two moments are part of the peak; a plain gradient step's momentum is one."""
+    adam, sgd = (cost.inspect("mlp:width=1000", SHAPE, CLASSES, o, CELL) for o in ("adam", "sgd"))
+    assert adam.peak_bytes is not None
+    assert sgd.peak_bytes is not None
+    one_state = 4 * 1000 * 1000
+    assert adam.peak_bytes - sgd.peak_bytes > 0.9 * one_state
+
+
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+@pytest.mark.parametrize("pass_", PASSES)
+def test_measuring_leaves_the_weights(pass_: str, optimizer: str) -> None:
+    """Repetition after repetition the same network is measured."""
+    model, _, prepared, _ = cost.prepared(family(), optimizer, replace(CELL, pass_=pass_))
+    before = [p.tolist() for p in model.parameters()]
+    for _ in range(3):
+        prepared.prepare()
+        prepared.run()
+    assert [p.tolist() for p in model.parameters()] == before
+
+
+def test_the_same_cell_is_the_same_network() -> None:
+    """Whatever was drawn before; and nothing is drawn from the global generators."""
+    torch.manual_seed(123)
+    first, _, _, _ = cost.prepared(family(), "adamw", CELL)
+    torch.manual_seed(321)
+    before = random_state()
+    second, _, _, _ = cost.prepared(family(), "adamw", CELL)
+    assert random_state() == before
+    for a, b in zip(first.parameters(), second.parameters(), strict=True):
+        assert torch.equal(a, b)
+
+
+def test_timing_goes_through_the_fixture() -> None:
+    """It is handed one iteration, warm, which runs the pass on the fixture's own clock."""
+    clock, seconds = Clock(), []
+
+    def benchmark(function: Callable[[], object]) -> None:
+        for _ in range(3):
+            start = clock()
+            function()
+            seconds.append(clock() - start)
+
+    cost.time(family(), "adamw", CELL, benchmark, clock)
+    assert len(seconds) == 3
+    assert min(seconds) > 0
+
+
+def test_where_the_count_ran_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A network that needs values has its FLOPs from the CPU, with a warning."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    Path("picky.py").write_text(
+        "import torch\n"
+        "from torch import nn\n"
+        "class Picky(nn.Linear):\n"
+        "    def forward(self, x):\n"
+        "        y = super().forward(x)\n"
+        "        return y[y > 0]\n"
+        "def build(depth): return Picky(6, 6)\n"
+        "def example_input(batch_size): return torch.ones(batch_size, 6)\n"
+    )
+    cell = replace(CELL, family="picky.py:build", pass_="backward")
+    facts = cost.inspect(cell.family, SHAPE, CLASSES, "adamw", cell)
+    assert facts.flops == 2 * ROWS * 6 * 6
+    assert any("meta" in warning and "cpu" in warning for warning in facts.warnings)

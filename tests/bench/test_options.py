@@ -1,0 +1,109 @@
+"""What people type as options, and what they get."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bench import options
+from bench.options import DEFAULT_DEPTHS, DEFAULT_FAMILIES, Options
+from bench.records import PASSES
+from bench.specs import InputError
+
+
+def test_nothing_typed_is_the_default_study() -> None:
+    """The three families at 2 to 32, three passes, three seeds, on a CPU with one thread."""
+    nothing = options.read({option.flag: None for option in options.TABLE})
+    assert nothing == Options()
+    assert nothing.families == DEFAULT_FAMILIES == ("mlp", "resnet", "resnet:residual=false")
+    assert nothing.depths is None
+    assert DEFAULT_DEPTHS == (2, 4, 8, 16, 32)
+    assert nothing.passes == PASSES == ("forward", "backward", "step")
+    assert (nothing.seeds, nothing.threads, nothing.device) == (3, 1, "cpu")
+    assert (nothing.task, nothing.optimizer) == ("mnist1d", "adamw")
+    assert nothing.store == Path("results/howdeep.sqlite")
+
+
+@pytest.mark.parametrize(
+    ("flag", "text", "field", "value"),
+    [
+        ("--depths", "8,2, 4", "depths", (2, 4, 8)),
+        ("--depths", "4,4,4", "depths", (4,)),
+        ("--passes", "step, forward", "passes", ("step", "forward")),
+        ("--passes", "step,step", "passes", ("step",)),
+        ("--batch-size", "64,32", "batch_sizes", (32, 64)),
+        ("--dtype", "bf16", "dtype", "bf16"),
+        ("--threads", "2", "threads", 2),
+        ("--task", "digits", "task", "digits"),
+        ("--seeds", "5", "seeds", 5),
+        ("--epochs", "1", "epochs", 1),
+        ("--optimizer", "sgd", "optimizer", "sgd"),
+        ("--lr", "1e-3", "learning_rate", 0.001),
+        ("--weight-decay", "0", "weight_decay", 0.0),
+        ("--cell-timeout", "90", "cell_timeout", 90.0),
+        ("--cell-timeout", "0.5", "cell_timeout", 0.5),
+        ("--cell-timeout", "90s", "cell_timeout", 90.0),
+        ("--cell-timeout", "500ms", "cell_timeout", 0.5),
+        ("--run-timeout", "2min", "run_timeout", 120.0),
+        ("--run-timeout", "1.5h", "run_timeout", 5400.0),
+        ("--store", "a/b.sqlite", "store", Path("a/b.sqlite")),
+    ],
+)
+def test_text_becomes_a_value(flag: str, text: str, field: str, value: Any) -> None:
+    """Numbers sorted and once each, units understood; all else stays at its default."""
+    assert options.read({flag: text}) == Options(**{field: value})
+
+
+def test_families_and_resume_are_taken() -> None:
+    """Repeatable, in the order given."""
+    chosen = options.read({}, families=["resnet", "mlp"], resume=True)
+    assert chosen == Options(families=("resnet", "mlp"), resume=True)
+
+
+@pytest.mark.parametrize(
+    ("flag", "text"),
+    [
+        *(("--depths", text) for text in ("0", "-3", "abc", "", "2,,4", "2.5", "1e3", "2,0")),
+        *(("--batch-size", text) for text in ("0", "-1", "all")),
+        *(("--threads", text) for text in ("0", "two")),
+        *(("--seeds", text) for text in ("0", "-1", "1.5")),
+        *(("--epochs", text) for text in ("0", "x")),
+        *(("--lr", text) for text in ("0", "-1", "nan", "inf", "fast")),
+        *(("--weight-decay", text) for text in ("-1", "nan", "inf", "x")),
+        *(("--cell-timeout", text) for text in ("0", "-1", "soon", "", "nan", "1e400")),
+        *(("--run-timeout", text) for text in ("0s", "-2h", "2 parsecs")),
+        ("--passes", ""),
+        ("--passes", ","),
+    ],
+)
+def test_text_that_cannot_be_is_refused_by_its_flag(flag: str, text: str) -> None:
+    """One line that names the option and what was typed or expected."""
+    with pytest.raises(InputError) as caught:
+        options.read({flag: text})
+    assert str(caught.value).startswith(flag)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("flag", "text", "said"),
+    [
+        ("--passes", "forward,sideways", "unknown pass 'sideways'; known: forward, backward, step"),
+        ("--optimizer", "lion", "unknown optimizer 'lion'; known: adam, adamw, rmsprop, sgd"),
+        ("--device", "tpu", "unknown device 'tpu'; known: cpu, cuda, cuda:N"),
+        ("--device", "cuda:99", "no device 'cuda:99' here"),
+        ("--dtype", "fp64", "unknown dtype 'fp64'; known: fp32, bf16, fp16"),
+    ],
+)
+def test_a_choice_that_is_not_there_lists_those_that_are(flag: str, text: str, said: str) -> None:
+    """An error is also an answer."""
+    with pytest.raises(InputError) as caught:
+        options.read({flag: text})
+    assert said in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_every_option_sets_a_field_of_its_own() -> None:
+    """The table is complete: all that can be set has a flag, but for what pytest reads itself."""
+    fields = [option.field for option in options.TABLE]
+    assert len(set(fields)) == len(fields)
+    assert set(fields) == set(Options.__dataclass_fields__) - {"families", "resume"}

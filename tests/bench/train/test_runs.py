@@ -1,0 +1,247 @@
+"""Runs: trained in children, kept at once, taken when kept. The children here are fakes."""
+
+import dataclasses
+import tempfile
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import wait
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bench.families import Family
+from bench.isolate import Outcome
+from bench.records import RunRecord, Training, plain
+from bench.train.runs import Runs, workers
+from bench.train.store import Store
+from tests.bench.train.small import family, task, training
+
+# For another thread to get there; never waited for in full.
+PATIENCE = 30.0
+
+
+class FakeChildren:
+    """Answers for a child: by default with a record, else as it is told for a seed."""
+
+    def __init__(self) -> None:
+        self.trained: list[Training] = []
+        self.outcomes: dict[int, Outcome] = {}
+        self.began = threading.Event()
+        self.gate: threading.Event | None = None
+
+    def call(self, _: Callable[..., Any], asked: Training, *args: Any, **__: Any) -> Outcome:
+        assert args[0].is_file()  # the task, for the child to read
+        self.trained.append(asked)
+        self.began.set()
+        if self.gate:
+            self.gate.wait()
+        value = RunRecord(**vars(asked), knobs={}, status="ok", train_accuracy=asked.seed / 10)
+        return self.outcomes.get(asked.seed, Outcome("ok", value))
+
+
+@pytest.fixture
+def children() -> FakeChildren:
+    return FakeChildren()
+
+
+class Sessions:
+    """Opens runs, one session after the other, on one store."""
+
+    def __init__(self, path: Path, children: FakeChildren) -> None:
+        self.path, self.children, self.open = path, children, list[Runs]()
+
+    def __call__(
+        self,
+        *,
+        resume: bool = False,
+        families: Mapping[str, Family] | None = None,
+        machine: str = "here",
+        code: str = "small",
+        timeout: float = 60.0,
+    ) -> Runs:
+        runs = Runs(
+            families or {"mlp": family(), "resnet": family("resnet")},
+            task(code=code),
+            Store(self.path, document={}, resume=resume),
+            self.children,  # type: ignore[arg-type]
+            machine_identity={"cpu": machine},
+            workers=1,
+            timeout=timeout,
+        )
+        self.open.append(runs)
+        return runs
+
+
+@pytest.fixture
+def session(
+    tmp_path: Path, children: FakeChildren, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Sessions]:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    sessions = Sessions(tmp_path / "store.sqlite", children)
+    yield sessions
+    for runs in sessions.open:
+        runs.close()
+
+
+def seeds(*numbers: int, **changes: Any) -> list[Training]:
+    return [training(seed=seed, **changes) for seed in numbers]
+
+
+def test_records_come_in_the_order_asked(session: Sessions, children: FakeChildren) -> None:
+    """Each training is run once, however often it is started or waited for."""
+    runs = session()
+    runs.start(seeds(0, 1, 2))
+    assert [record.seed for record in runs.wait(seeds(2, 0))] == [2, 0]
+    assert [record.seed for record in runs.wait(seeds(0, 3))] == [0, 3]
+    assert [record.seed for record in runs.finished()] == [0, 1, 2, 3]
+    assert [asked.seed for asked in children.trained] == [0, 1, 2, 3]
+
+
+@pytest.mark.parametrize("status", ["oom", "timeout", "error"])
+def test_a_training_that_fails_is_a_row(
+    session: Sessions, children: FakeChildren, status: str
+) -> None:
+    """With its status, the reason, its settings and knobs; the next goes on."""
+    children.outcomes[0] = Outcome(status, reason="because")
+    failed, fine = session().wait(seeds(0, 1))
+    assert (failed.status, failed.reason, failed.test_accuracy) == (status, "because", None)
+    assert {name: getattr(failed, name) for name in vars(training())} == vars(training())
+    assert failed.knobs == family().knobs
+    assert fine.status == "ok"
+
+
+def test_resuming_trains_only_what_is_missing(session: Sessions, children: FakeChildren) -> None:
+    """Settled runs come from the store as they were; errors are tried again."""
+    children.outcomes[1] = Outcome("error", reason="a disk was full")
+    children.outcomes[2] = Outcome("oom", reason="too large")
+    before = session().wait(seeds(0, 1, 2))
+    children.trained.clear()
+    after = session(resume=True).wait(seeds(0, 1, 2, 3))
+    assert [asked.seed for asked in children.trained] == [1, 3]
+    assert plain(after[0]) == plain(before[0])
+    assert after[2].status == "oom"
+
+
+def test_a_kept_run_is_the_record_it_was(session: Sessions, children: FakeChildren) -> None:
+    """Through JSON and back: shapes are tuples again, and the curve is."""
+    value = RunRecord(
+        **vars(training()), knobs=family().knobs, status="diverged", loss_curve=(2.3, None)
+    )
+    children.outcomes[0] = Outcome("ok", value)
+    assert session().wait(seeds(0)) == [value]
+    assert session(resume=True).wait(seeds(0)) == [value]
+
+
+@pytest.mark.parametrize(
+    "change", [{"machine": "there"}, {"code": "other"}], ids=["machine", "task"]
+)
+def test_a_run_of_other_circumstances_is_not_taken(
+    session: Sessions, children: FakeChildren, change: dict[str, str]
+) -> None:
+    """Another machine has other times, other data other accuracies."""
+    session().wait(seeds(0))
+    session(resume=True, **change).wait(seeds(0))  # type: ignore[arg-type]
+    assert len(children.trained) == 2
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"depth": 4},
+        {"seed": 1},
+        {"epochs": 6},
+        {"optimizer": "sgd"},
+        {"learning_rate": 0.02},
+        {"weight_decay": 0.0},
+        {"batch_size": 4},
+        {"dtype": "bf16"},
+        {"threads": 2},
+    ],
+    ids=lambda change: next(iter(change)),
+)
+def test_a_run_of_other_settings_is_not_taken(
+    session: Sessions, children: FakeChildren, change: dict[str, Any]
+) -> None:
+    """Whatever was chosen is part of what is kept."""
+    session().wait([training()])
+    session(resume=True).wait([training(**change)])
+    assert len(children.trained) == 2
+
+
+def test_a_family_whose_source_changed_is_trained_again(
+    session: Sessions, children: FakeChildren
+) -> None:
+    """The same name is not the same network."""
+    session().wait(seeds(0))
+    changed = {"mlp": dataclasses.replace(family(), code="another digest")}
+    session(resume=True, families=changed).wait(seeds(0))
+    assert len(children.trained) == 2
+
+
+def test_a_timeout_is_tried_again_with_more_time(session: Sessions, children: FakeChildren) -> None:
+    """It said only that the limit was too short; with the same limit it is settled."""
+    children.outcomes[0] = Outcome("timeout", reason="not finished after 60 s")
+    session(timeout=60).wait(seeds(0))
+    session(timeout=60, resume=True).wait(seeds(0))
+    assert len(children.trained) == 1
+    session(timeout=600, resume=True).wait(seeds(0))
+    assert len(children.trained) == 2
+
+
+def test_a_family_that_cannot_take_the_task_is_skipped(
+    session: Sessions, children: FakeChildren
+) -> None:
+    """Both shapes are named, no process is started, and nothing is kept."""
+    asked = training(family="cifar_resnet", depth=8)
+    found = {"cifar_resnet": family("cifar_resnet")}
+    (record,) = session(families=found).wait([asked])
+    assert record.status == "skipped"
+    assert "(3, 32, 32)" in (record.reason or "")
+    assert "(1, 6)" in (record.reason or "")
+    assert children.trained == []
+
+
+def test_a_family_whose_input_fails_is_a_row(session: Sessions) -> None:
+    """`example_input` is the user's code too: an error of one line, and the session goes on."""
+    found = {"mlp": dataclasses.replace(family(), knobs={"input_shape": "nonsense"})}
+    runs = session(families=found)
+    (record,) = runs.wait(seeds(0))
+    assert record.status == "error"
+    assert record.reason
+    assert runs.finished() == [record]
+
+
+def test_closing_forgets_what_is_queued(
+    session: Sessions, children: FakeChildren, tmp_path: Path
+) -> None:
+    """What runs is waited for and kept; what waits is not begun; no file is left."""
+    children.gate = threading.Event()
+    runs = session()
+    runs.start(seeds(0, 1, 2))
+    queued = [runs._futures[asked] for asked in seeds(1, 2)]
+    assert children.began.wait(PATIENCE)
+    closing = threading.Thread(target=runs.close)
+    closing.start()
+    wait(queued, PATIENCE)  # cancelled, while the first still runs
+    assert list(tmp_path.glob("howdeep-*")) != []
+    children.gate.set()
+    closing.join()
+    assert [asked.seed for asked in children.trained] == [0]
+    assert [record.seed for record in runs.finished()] == [0]
+    assert list(tmp_path.glob("howdeep-*")) == []
+
+
+@pytest.mark.parametrize(
+    ("device", "threads", "expected"),
+    [
+        *(("cpu", 1, 8), ("cpu", 3, 2), ("cpu", 8, 1), ("cpu", 64, 1), ("cpu:0", 1, 8)),
+        *(("cuda", 1, 1), ("cuda:1", 1, 1)),
+    ],
+)
+def test_trainings_at_once_fill_the_cores(
+    monkeypatch: pytest.MonkeyPatch, device: str, threads: int, expected: int
+) -> None:
+    """One a GPU."""
+    monkeypatch.setattr("bench.measure.machine.cores", lambda: 8)
+    assert workers(device, threads) == expected

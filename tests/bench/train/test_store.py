@@ -1,0 +1,248 @@
+"""What is kept survives: resuming, other writers, bad files and `kill -9`."""
+
+import json
+import signal
+import sqlite3
+import subprocess
+import sys
+import threading
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bench.records import SETTLED
+from bench.specs import InputError
+from bench.train.store import SCHEMA, Store, default_path
+
+OK = {"status": "ok", "value": 1.5}
+
+
+def opened(path: Path, *, resume: bool = True, document: dict[str, Any] | None = None) -> Store:
+    return Store(path, document=document or {}, resume=resume)
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    """In a folder that is not there yet."""
+    return tmp_path / "results" / "store.sqlite"
+
+
+def studies(path: Path) -> int:
+    connection = sqlite3.connect(path)
+    try:
+        return int(connection.execute("SELECT count(*) FROM studies").fetchone()[0])
+    finally:
+        connection.close()
+
+
+def test_default_is_results_in_the_working_folder() -> None:
+    """Which git ignores."""
+    assert default_path() == Path("results/howdeep.sqlite")
+
+
+def test_what_is_kept_comes_back_when_resumed(path: Path) -> None:
+    """The row as it was, by its key; another key has none."""
+    opened(path, resume=False).keep("cell", "a", OK)
+    resumed = opened(path)
+    assert resumed.kept("a") == OK
+    assert resumed.kept("b") is None
+    assert studies(path) == 1
+
+
+def test_a_new_study_measures_anew(path: Path) -> None:
+    """Without resuming nothing is taken, though it stays in the file."""
+    opened(path, resume=False).keep("cell", "a", OK)
+    assert opened(path, resume=False).kept("a") is None
+    assert studies(path) == 2
+
+
+def test_resuming_an_empty_store_starts_a_study(path: Path) -> None:
+    """There is nothing to go on with, and no error."""
+    assert opened(path, document={"a": 1}).document == {"a": 1}
+    assert studies(path) == 1
+
+
+@pytest.mark.parametrize("status", ["ok", "oom", "timeout", "diverged", "error", "skipped"])
+def test_only_what_is_settled_is_not_tried_again(path: Path, status: str) -> None:
+    """An error may have been mended and a skipped point may now be reached."""
+    opened(path, resume=False).keep("run", "a", {"status": status})
+    assert (opened(path).kept("a") is not None) == (status in SETTLED)
+    assert ("error" in SETTLED, "skipped" in SETTLED) == (False, False)
+
+
+def test_resuming_goes_on_with_the_newest_study(path: Path) -> None:
+    """Its document is the one that was written when it started, not when it was resumed."""
+    for number in (1, 2, 3):
+        opened(path, resume=False, document={"number": number})
+    assert opened(path, document={"number": 4}).document == {"number": 3}
+
+
+def test_a_row_of_an_older_study_becomes_one_of_this(path: Path) -> None:
+    """The newest row of a key is taken, from whichever study, and belongs to both."""
+    opened(path, resume=False).keep("cell", "a", {"status": "ok", "value": 1})
+    opened(path, resume=False).keep("cell", "a", {"status": "ok", "value": 2})
+    opened(path, resume=False)
+    assert opened(path).kept("a") == {"status": "ok", "value": 2}
+    connection = sqlite3.connect(path)
+    rows = connection.execute("SELECT study, kind FROM records WHERE key = 'a'").fetchall()
+    connection.close()
+    assert sorted(rows) == [(1, "cell"), (2, "cell"), (3, "cell")]
+
+
+def test_a_newer_row_replaces_an_older_one(path: Path) -> None:
+    """A point that was tried again has one row."""
+    store = opened(path)
+    store.keep("cell", "a", {"status": "error"})
+    store.keep("cell", "a", OK)
+    assert store.kept("a") == OK
+
+
+def test_numbers_that_are_not_finite_are_kept_as_null(path: Path) -> None:
+    """In rows and documents: other readers know no NaN."""
+    store = opened(path, document={"load": float("inf")})
+    store.keep("run", "a", {"status": "diverged", "loss": float("nan")})
+    assert store.document == {"load": None}
+    assert store.kept("a") == {"status": "diverged", "loss": None}
+
+
+# --- files that are no store -------------------------------------------------------------------
+
+
+def refused(path: Path) -> str:
+    """The one line with which opening `path` fails."""
+    with pytest.raises(InputError) as caught:
+        opened(path)
+    assert str(path) in str(caught.value)
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+def test_a_store_of_a_newer_version_is_left_alone(path: Path) -> None:
+    """The line has both versions and what to do."""
+    opened(path)
+    connection = sqlite3.connect(path)
+    connection.execute(f"PRAGMA user_version = {SCHEMA + 1}")
+    connection.close()
+    said = refused(path)
+    assert f"schema {SCHEMA + 1}" in said
+    assert "--store" in said
+    assert studies(path) == 1
+
+
+def test_a_file_that_is_no_database_is_left_alone(path: Path) -> None:
+    """Such as a study's JSON, given as the store by mistake."""
+    path.parent.mkdir()
+    path.write_text(json.dumps({"benchmarks": []}) * 100)
+    before = path.read_bytes()
+    refused(path)
+    assert path.read_bytes() == before
+
+
+def test_a_damaged_store_is_refused(path: Path) -> None:
+    """Its first page is gone."""
+    store = opened(path)
+    for i in range(100):
+        store.keep("cell", str(i), OK)
+    contents = path.read_bytes()
+    path.write_bytes(b"\0" * 4096 + contents[4096:])
+    refused(path)
+
+
+def test_a_folder_is_no_store(tmp_path: Path) -> None:
+    """Nor can a store lie in a file."""
+    refused(tmp_path)
+    (tmp_path / "file").write_text("")
+    refused(tmp_path / "file" / "store.sqlite")
+
+
+def test_another_programs_database_is_left_alone(path: Path) -> None:
+    """It is no store, and gets no tables of ours."""
+    path.parent.mkdir()
+    connection = sqlite3.connect(path)
+    connection.execute("CREATE TABLE bookmarks (address TEXT)")
+    connection.commit()
+    connection.close()
+    before = path.read_bytes()
+    refused(path)
+    assert path.read_bytes() == before
+
+
+# --- several writers ---------------------------------------------------------------------------
+
+WRITER = """
+import itertools, sys
+from pathlib import Path
+from bench.train.store import Store
+path, name, limit = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
+store = Store(path, document={}, resume=True)
+numbers = range(limit) if limit else itertools.count()
+for i in numbers:
+    store.keep("run", f"{name}{i}", {"status": "ok", "number": i, "text": "x" * 1000})
+    print(i, flush=True)
+"""
+
+
+def writer(path: Path, name: str, limit: int) -> subprocess.Popen[str]:
+    """Another process that keeps rows and says so after each; without a limit for 0."""
+    command = [sys.executable, "-c", WRITER, str(path), name, str(limit)]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+
+
+def test_threads_and_processes_write_at_once(path: Path) -> None:
+    """Every row of every writer is there."""
+    store, rows = opened(path), 40
+    with writer(path, "process", rows) as process:
+
+        def write(name: str) -> None:
+            for i in range(rows):
+                store.keep("run", f"{name}{i}", {"status": "ok", "number": i})
+
+        threads = [threading.Thread(target=write, args=(name,)) for name in ("a", "b", "c")]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        process.communicate()
+    assert process.returncode == 0
+    for name in ("a", "b", "c", "process"):
+        kept = [store.kept(f"{name}{i}") for i in range(rows)]
+        assert [row and row["number"] for row in kept] == list(range(rows))
+
+
+@pytest.mark.parametrize("attempt", range(5))
+def test_a_new_store_can_be_opened_by_many_at_once(path: Path, attempt: int) -> None:
+    """Whoever comes first makes it; none fails. Several attempts, since it is a race."""
+    path = path.with_stem(f"store{attempt}")
+    errors: list[Exception] = []
+    barrier = threading.Barrier(8)
+
+    def open_it() -> None:
+        barrier.wait()
+        try:
+            opened(path, resume=False)
+        except InputError as error:
+            errors.append(error)
+
+    threads = [threading.Thread(target=open_it) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert errors == []
+    assert studies(path) == 8
+
+
+def test_kill_9_loses_nothing_that_was_finished(path: Path) -> None:
+    """A writer that is killed in the middle of its work leaves every row that it had kept."""
+    with writer(path, "row", 0) as process:
+        assert process.stdout is not None
+        said = [process.stdout.readline() for _ in range(30)]
+        process.send_signal(signal.SIGKILL)
+        said += process.stdout.read().splitlines()
+    last = max(int(line) for line in said if line.strip())
+    store = opened(path)
+    kept = [store.kept(f"row{i}") for i in range(last + 1)]
+    assert [row and row["number"] for row in kept] == list(range(last + 1))
+    store.keep("run", "after", OK)
+    assert store.kept("after") == OK

@@ -1,0 +1,184 @@
+"""Training: reproducible, honest about divergence, and without trace in the process."""
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bench import families
+from bench.records import RunRecord
+from bench.train.tasks import Split, Task
+from bench.train.trainer import OPTIMIZERS, train
+from tests.bench.fakes import random_state
+from tests.bench.train.small import SHAPE, family, task, training
+
+
+def result(record: RunRecord) -> dict[str, Any]:
+    """What a run found, without the time it took."""
+    return {**vars(record), "train_seconds": None}
+
+
+@pytest.mark.parametrize("spec", ["mlp:dropout=0.3", "resnet"])
+def test_the_same_seed_is_the_same_run(spec: str) -> None:
+    """To the bit, whatever was drawn in between; another seed is another run."""
+    first, again, other = (
+        train(family(spec), task(), training(family=spec, seed=seed)) for seed in (0, 0, 1)
+    )
+    assert result(first) == result(again)
+    assert first.loss_curve != other.loss_curve
+
+
+def test_random_states_are_left_as_found() -> None:
+    """PyTorch's, NumPy's and Python's."""
+    before = random_state()
+    train(family("mlp:dropout=0.3"), task(), training(family="mlp:dropout=0.3"))
+    assert random_state() == before
+
+
+NUMPY_FAMILY = """
+import random
+import numpy, torch
+from torch import nn
+
+def build(depth, input_shape=(1, 6), classes=2):
+    head = nn.Linear(6, classes)
+    with torch.no_grad():
+        head.weight.copy_(torch.as_tensor(numpy.random.randn(classes, 6) * random.random()))
+    return nn.Sequential(nn.Flatten(), head)
+
+def example_input(batch_size):
+    return torch.zeros(batch_size, 1, 6)
+"""
+
+
+def test_the_seed_is_also_that_of_numpy_and_python(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A user's family may draw its weights from either: the seed determines them, and the global
+    states stay."""
+    monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / "numpy_family.py").write_text(NUMPY_FAMILY)
+    name = f"{tmp_path / 'numpy_family.py'}:build"
+    found = families.find(name).for_task(input_shape=SHAPE, classes=2)
+    before = random_state()
+    first, again = (train(found, task(), training(family=name)) for _ in range(2))
+    assert result(first) == result(again)
+    assert random_state() == before
+
+
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+def test_every_optimizer_learns_an_easy_task(optimizer: str) -> None:
+    """Two separable classes: every training sample, and nearly every other, is right."""
+    asked = training(optimizer=optimizer, epochs=15, learning_rate=0.03)
+    record = train(family(), task(80), asked)
+    assert record.status == "ok"
+    assert record.train_accuracy == 1.0
+    assert record.test_accuracy is not None
+    assert record.test_accuracy >= 0.9
+    assert record.loss_curve[-1] < record.loss_curve[0]  # type: ignore[operator]
+
+
+def test_a_record_says_all_that_was_asked_and_found() -> None:
+    """The settings, the sizes of the splits, and a figure for each."""
+    asked = training(seed=3)
+    record = train(family(), task(), asked)
+    assert {name: getattr(record, name) for name in vars(asked)} == vars(asked)
+    assert record.knobs == {"input_shape": SHAPE, "classes": 2}
+    assert (record.n_train, record.n_validation, record.n_test) == (40, 20, 30)
+    assert record.parameters == 6 * 100 + 100 + 100 * 2 + 2
+    assert len(record.loss_curve) == asked.epochs
+    assert record.train_seconds is not None
+    assert record.train_seconds > 0
+    for name in ("train", "validation", "test"):
+        assert 0 <= getattr(record, f"{name}_accuracy") <= 1
+        assert getattr(record, f"{name}_loss") > 0
+
+
+def test_a_task_may_have_no_validation() -> None:
+    """As a published split: its figures are unknown, the others are not."""
+    record = train(family(), task(validation=False), training())
+    assert record.n_validation is record.validation_accuracy is record.validation_loss is None
+    assert record.test_accuracy is not None
+
+
+def test_order_and_size_of_the_evaluation_do_not_matter() -> None:
+    """The mean over a split is over its samples: doubling them changes nothing."""
+    once = task()
+    twice = dataclasses.replace(
+        once,
+        test=Split(once.test.inputs.repeat(60, 1, 1).flip(0), once.test.labels.repeat(60).flip(0)),
+    )
+    a, b = (train(family(), data, training()) for data in (once, twice))
+    assert b.test_accuracy == pytest.approx(a.test_accuracy)
+    assert b.test_loss == pytest.approx(a.test_loss)
+
+
+# --- work --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("n", "batch_size", "steps"),
+    [(40, 8, 5), (41, 8, 5), (47, 8, 5), (7, 100, 1), (8, 8, 1)],
+)
+def test_training_flops_of_one_linear_layer(n: int, batch_size: int, steps: int) -> None:
+    """Forward and weight gradient, 2 x 6 x 2 each a row, times rows, steps and epochs. Whole
+    batches only; a batch is never larger than the data."""
+    epochs = 3
+    asked = training(depth=1, batch_size=batch_size, epochs=epochs)
+    record = train(family(), task(n), asked)
+    rows = min(batch_size, n)
+    assert record.train_flops == 2 * (2 * 6 * 2) * rows * steps * epochs
+
+
+@pytest.mark.parametrize("spec", ["mlp:norm=batch", "resnet"])
+def test_one_row_left_over_does_not_stop_a_batch_norm(spec: str) -> None:
+    """An incomplete batch is left out, since one row has no variance."""
+    record = train(family(spec), task(41), training(family=spec))
+    assert record.status == "ok"
+
+
+def test_mixed_precision_trains() -> None:
+    """bf16 by autocast; the figures are of the same task."""
+    record = train(family(), task(), training(dtype="bf16", epochs=15))
+    assert record.status == "ok"
+    assert record.train_accuracy == 1.0
+
+
+# --- divergence --------------------------------------------------------------------------------
+
+
+def check_diverged(record: RunRecord) -> None:
+    assert record.status == "diverged"
+    assert record.reason
+    assert "\n" not in record.reason
+    for name in ("train", "validation", "test"):
+        assert getattr(record, f"{name}_accuracy") is None
+        assert getattr(record, f"{name}_loss") is None
+
+
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+def test_a_run_that_diverges_stops_and_is_recorded(optimizer: str) -> None:
+    """The epoch is named, the loss is unknown from there, and no accuracy is made up."""
+    asked = training(depth=4, learning_rate=1e30, optimizer=optimizer)
+    record = train(family(), task(), asked)
+    check_diverged(record)
+    assert len(record.loss_curve) < asked.epochs
+    assert record.loss_curve[-1] is None
+    assert f"epoch {len(record.loss_curve)}" in (record.reason or "")
+    assert record.train_flops is not None
+
+
+def test_a_run_that_diverges_in_its_last_step_is_recorded() -> None:
+    """Its training losses are all finite, but those of the trained network are not."""
+    asked = training(depth=4, learning_rate=1e30, epochs=1, batch_size=40, optimizer="sgd")
+    check_diverged(train(family(), task(), asked))
+
+
+def test_task_is_left_as_it_was() -> None:
+    """Training changes no data."""
+    data: Task = task()
+    before = data.train.inputs.clone(), data.train.labels.clone()
+    train(family(), data, training())
+    assert data.train.inputs.equal(before[0])
+    assert data.train.labels.equal(before[1])
