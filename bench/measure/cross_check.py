@@ -14,6 +14,7 @@ from typing import Any
 from torch import nn
 
 from ..records import Operations
+from .state import left_as_found
 
 # Largest relative difference that is not reported.
 TOLERANCE = 0.02
@@ -60,13 +61,13 @@ def _analysis(model: nn.Module, inputs: Any) -> Any:
 @contextmanager
 def _quiet(model: nn.Module) -> Iterator[None]:
     """Eval mode, and no warnings of the tracer that fvcore uses."""
-    mode = model.training
-    level = logging.getLogger("fvcore").level
-    logging.getLogger("fvcore").setLevel(logging.ERROR)
+    logger = logging.getLogger("fvcore")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
     try:
-        with warnings.catch_warnings():
+        with left_as_found(model), warnings.catch_warnings():
             warnings.simplefilter("ignore")
+            model.eval()
             yield
     finally:
-        model.train(mode)
-        logging.getLogger("fvcore").setLevel(level)
+        logger.setLevel(level)

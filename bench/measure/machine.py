@@ -3,6 +3,7 @@
 import contextlib
 import os
 import platform
+import re
 import statistics
 import subprocess
 import time
@@ -39,12 +40,11 @@ def synchronizer(device: str) -> Callable[[], object]:
 
 def device_error(device: str, dtype: str) -> str | None:
     """Why `device` cannot be used with `dtype`: one line, or None when it can."""
-    kind, _, index = device.partition(":")
-    if kind not in ("cpu", "cuda") or (index and not index.isdigit()):
+    if not re.fullmatch(r"cpu|cuda(:[0-9]{1,3})?", device):
         return f"unknown device {device!r}; known: cpu, cuda, cuda:N"
     if dtype not in DTYPES:
         return f"unknown dtype {dtype!r}; known: {', '.join(DTYPES)}"
-    if kind == "cuda" and int(index or 0) >= torch.cuda.device_count():
+    if device != "cpu" and int(device.partition(":")[2] or 0) >= torch.cuda.device_count():
         return f"no device {device!r} here: PyTorch sees {torch.cuda.device_count()} CUDA devices"
     return None
 
@@ -103,7 +103,8 @@ def _gpus() -> list[dict[str, Any]]:
     except pynvml.NVMLError:
         return []
     finally:
-        pynvml.nvmlShutdown()
+        with contextlib.suppress(pynvml.NVMLError):
+            pynvml.nvmlShutdown()
 
 
 def _gpu(pynvml: Any, index: int) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from torch.utils._pytree import tree_flatten
 
 from ..records import Peak
 from .passes import Pass, call
+from .state import left_as_found
 
 CPU_SOURCE = "resident set of a child process (VmHWM)"
 CUDA_SOURCE = "CUDA allocator"
@@ -26,7 +27,7 @@ CUDA_SOURCE = "CUDA allocator"
 def saved_bytes(model: nn.Module, inputs: Any) -> int:
     """Bytes saved for the backward by one forward pass in the model's present mode.
 
-    Buffers (running statistics) are put back; the input counts where a layer saves it.
+    The input counts where a layer saves it. The model is left as it was found.
     """
     known = {_identity(t) for t in itertools.chain(model.parameters(), model.buffers())}
     saved: dict[int, torch.UntypedStorage] = {}
@@ -37,14 +38,9 @@ def saved_bytes(model: nn.Module, inputs: Any) -> int:
         saved.setdefault(storage._cdata, storage)
         return tensor
 
-    buffers = [(b, b.detach().clone()) for b in model.buffers()]
-    try:
-        with torch.enable_grad(), torch.autograd.graph.saved_tensors_hooks(pack, lambda t: t):
-            output = call(model, inputs)
-        del output
-    finally:
-        for buffer, before in buffers:
-            buffer.detach().copy_(before)
+    hooks = torch.autograd.graph.saved_tensors_hooks(pack, lambda t: t)
+    with left_as_found(model), torch.enable_grad(), hooks:
+        call(model, inputs)
     return sum(s.nbytes() for identity, s in saved.items() if identity not in known)
 
 

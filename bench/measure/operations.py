@@ -1,37 +1,25 @@
 """Counts the floating-point operations of a network on the meta device: nothing is computed.
 
-Formulas are those of `torch.utils.flop_counter`, where one multiply-add is two FLOPs. A dispatch
-mode of our own applies them, because `FlopCounterMode` also keeps a tree of modules, which costs
-more time than the counting itself. Elementwise work, normalisation, pooling, reductions and
-copies have no formula by convention; any other operator without one is named in `uncounted_ops`.
+A dispatch mode of our own applies the formulas, because `FlopCounterMode` also keeps a tree of
+modules, which costs more time than the counting itself. An operator that has no formula and is not
+left out by convention is named in `uncounted_ops`: never a silent zero.
 """
 
 import copy
-from collections import Counter
-from collections.abc import Iterator
+import functools
+from collections.abc import Hashable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_map
-from torch.utils.flop_counter import flop_registry
 
 from ..records import Operations
+from .formulas import FORMULAS, left_out_by_convention
 from .passes import call, scalar_loss
-
-# Memory-bound work that every counter of matrix products leaves out (fvcore counts the norms).
-NOT_COUNTED_BY_CONVENTION = (
-    "batch_norm", "group_norm", "layer_norm", "rms_norm", "softmax", "pool", "dropout",
-    "embedding", "sum", "mean", "amax", "amin", "argmax", "max", "min", "var", "norm", "cumsum",
-    "clone", "copy", "cat", "stack", "pad", "fill", "zero", "ones", "full", "empty", "arange",
-    "scalar_tensor", "index", "gather", "scatter", "slice_backward", "select_backward",
-    "nll_loss", "upsample", "detach", "bernoulli", "rand", "normal", "uniform", "lift_fresh",
-    "tril", "triu", "roll", "flip", "repeat", "sort", "topk", "where", "nonzero", "item",
-    "equal", "constant", "one_hot", "unfold_backward", "as_strided", "local_scalar", "new_",
-    "resize", "set_",
-)  # fmt: skip
+from .state import random_state
 
 
 def parameter_count(model: nn.Module) -> int:
@@ -42,21 +30,22 @@ def parameter_count(model: nn.Module) -> int:
 def count(model: nn.Module, inputs: Any) -> Operations:
     """FLOPs of one batch forward and backward.
 
-    The model is counted as it is when it lies on the meta device, else a copy of it there, in eval
-    mode, so that a batch of one passes a batch norm. A network that cannot run on the meta device
-    is counted where it is, and `device` says so.
+    A copy of the model is counted on the meta device, in eval mode, so that a batch of one passes a
+    batch norm. A network that needs values, and so cannot run there, is counted where it lies, and
+    `device` says so.
 
     Args:
         model: any module; its mode, gradients and buffers are left as they were.
         inputs: a tensor, tuple or dict of tensors.
     """
     try:
-        return _count(_on_meta(model), _meta_inputs(inputs), "meta")
-    except NotImplementedError:
-        device = next((p.device.type for p in model.parameters()), "cpu")
-        if device == "meta":
+        return _count(_on_meta(model), _detached(inputs, "meta"), "meta")
+    except Exception:
+        device = next((p.device for p in model.parameters()), torch.device("cpu"))
+        if device.type == "meta":
             raise
-        return _count(copy.deepcopy(model), inputs, device)
+    with random_state(device=str(device)):
+        return _count(copy.deepcopy(model), _detached(inputs, device), device.type)
 
 
 def _on_meta(model: nn.Module) -> nn.Module:
@@ -70,8 +59,9 @@ def _on_meta(model: nn.Module) -> nn.Module:
     return copy.deepcopy(model, memo)
 
 
-def _meta_inputs(inputs: Any) -> Any:
-    return tree_map(lambda x: x.detach().to("meta") if isinstance(x, Tensor) else x, inputs)
+def _detached(inputs: Any, device: Any) -> Any:
+    """The input on `device`; its own tensors get no gradient."""
+    return tree_map(lambda x: x.detach().to(device) if isinstance(x, Tensor) else x, inputs)
 
 
 def _count(model: nn.Module, inputs: Any, device: str) -> Operations:
@@ -102,32 +92,89 @@ def _fast_path_off() -> Iterator[None]:
 
 
 class _OperatorCounter(TorchDispatchMode):
+    """Adds up the FLOPs of the operators that run inside it.
+
+    Deep networks repeat themselves: on the meta device an operator that was seen with the same
+    shapes is not run again; its outputs are made from what the first ones were like.
+    """
+
     def __init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.flops = 0
-        self.uncounted: Counter[str] = Counter()
+        self.uncounted: set[str] = set()
+        self._seen: dict[Hashable, tuple[int, Any]] = {}
 
     def __torch_dispatch__(
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
     ) -> Any:
-        out = func(*args, **(kwargs or {}))
-        formula = flop_registry.get(func.overloadpacket)
-        if formula is not None:
-            self.flops += formula(*args, **(kwargs or {}), out_val=out)
-        elif not _is_cheap(func):
-            self.uncounted[str(func.overloadpacket)] += 1
+        kwargs = kwargs or {}
+        signature = _signature(func, args, kwargs)
+        if signature in self._seen:
+            flops, likes = self._seen[signature]
+            self.flops += flops
+            return _outputs(likes)
+        out = func(*args, **kwargs)
+        flops = self._count(func, args, kwargs, out)
+        if signature is not None and (likes := _likes(out)) is not None:
+            self._seen[signature] = flops, likes
         return out
 
+    def _count(self, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any], out: Any) -> int:
+        formula = FORMULAS.get(func.overloadpacket)
+        flops = 0 if formula is None else formula(*args, **kwargs, out_val=out)
+        if formula is None and not left_out_by_convention(func):
+            self.uncounted.add(str(func.overloadpacket))
+        self.flops += flops
+        return flops
 
-def _is_cheap(func: Any) -> bool:
-    if func.is_view or torch.Tag.pointwise in func.tags:
-        return True
-    name = func.overloadpacket.__name__
-    return any(part in name for part in NOT_COUNTED_BY_CONVENTION) or name in _CHEAP_BACKWARD
+
+class _Like(NamedTuple):
+    """What a meta tensor is, but for its identity."""
+
+    shape: torch.Size
+    stride: tuple[int, ...]
+    dtype: torch.dtype
 
 
-# Elementwise, but not tagged so (torch 2.13).
-_CHEAP_BACKWARD = frozenset(
-    {"threshold_backward", "gelu_backward", "leaky_relu_backward", "elu_backward"}
-    | {"tanh_backward", "sigmoid_backward", "_to_copy", "_unsafe_view", "sym_size", "is_same_size"}
-)
+def _signature(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Hashable | None:
+    """What determines the outputs on the meta device, or None where they may not be made anew:
+    views and operators in place return their inputs."""
+    if not _returns_new_tensors(func):
+        return None
+    parts = [_part(value) for value in (*args, *kwargs.values())]
+    return None if _UNLIKE in parts else (func, tuple(kwargs), *parts)
+
+
+@functools.cache
+def _returns_new_tensors(func: Any) -> bool:
+    schema = func._schema
+    return not any(value.alias_info for value in (*schema.arguments, *schema.returns))
+
+
+_UNLIKE = object()
+
+
+def _part(value: Any) -> Hashable:
+    if isinstance(value, Tensor):
+        return _Like(value.shape, value.stride(), value.dtype) if value.is_meta else _UNLIKE
+    if isinstance(value, list | tuple):
+        parts = tuple(_part(item) for item in value)
+        return _UNLIKE if _UNLIKE in parts else parts
+    return (type(value), value) if isinstance(value, Hashable) else _UNLIKE
+
+
+def _likes(out: Any) -> Any:
+    """A tree like `out` with a `_Like` for each tensor; None when it holds anything else."""
+    parts = out if isinstance(out, tuple | list) else [out]
+    if not all(part is None or (isinstance(part, Tensor) and part.is_meta) for part in parts):
+        return None
+    likes = [None if part is None else _part(part) for part in parts]
+    return likes if isinstance(out, tuple | list) else likes[0]
+
+
+def _outputs(likes: Any) -> Any:
+    if isinstance(likes, list):
+        return tuple(_outputs(like) for like in likes)
+    if likes is None:
+        return None
+    return torch.empty_strided(likes.shape, likes.stride, dtype=likes.dtype, device="meta")
