@@ -8,6 +8,7 @@ import torch
 from . import families
 from .families import Family
 from .measure import cross_check, latency, machine, memory, operations, passes
+from .measure.state import random_state
 from .records import Cell, Facts
 from .train.trainer import OPTIMIZERS
 
@@ -60,10 +61,8 @@ def prepared(
     family: Family, optimizer: str, cell: Cell
 ) -> tuple[torch.nn.Module, Any, passes.Pass, torch.optim.Optimizer]:
     """The network with seed 0 and its input on the cell's device, and its pass."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
-        model = family.build(cell.depth)
-    inputs = family.example_input(cell.batch_size)
+    with random_state(seed=0):
+        model, inputs = family.build(cell.depth), family.example_input(cell.batch_size)
     model, inputs = passes.place(model, inputs, device=cell.device, dtype=cell.dtype)
     stepper = OPTIMIZERS[optimizer](model.parameters(), lr=_NO_RATE)
     return model, inputs, passes.make(cell.pass_, model, inputs, stepper), stepper

@@ -14,6 +14,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import torch
 from torch import nn
 
 from . import specs
@@ -57,13 +58,13 @@ class Family:
         Of the knobs it is given those that `example_input` names.
         """
         function = self._module.example_input
-        names = specs.knob_names(function)
+        names = specs.knob_names(function, after=1)
         return function(batch_size, **{k: v for k, v in self.knobs.items() if k in names})
 
     def for_task(self, *, input_shape: tuple[int, ...], classes: int) -> "Family":
         """This family with `input_shape` and `classes` from a task, where it has these knobs
         and the spec leaves them open."""
-        names = specs.knob_names(self._build)
+        names = specs.knob_names(self._build, after=1)
         offered: dict[str, Value] = {"input_shape": input_shape, "classes": classes}
         filled = {k: v for k, v in offered.items() if k in names and k not in self.knobs}
         return replace(self, knobs={**self.knobs, **filled})
@@ -71,18 +72,19 @@ class Family:
     def check_depth(self, depth: int) -> None:
         """Raise `InputError` when the family refuses that depth or the values of its knobs.
 
-        The network is built on the meta device, so nothing is allocated; a family that cannot
-        be built there for another reason is left for the measurement to judge.
+        The network is built on the meta device, where nothing is allocated. What fails there is
+        built for real before it is refused; any other error is left for the measurement.
         """
-        import torch
-
         try:
             with torch.device("meta"):
                 self.build(depth)
-        except (ValueError, TypeError) as error:
-            raise InputError(f"{self.name}: {error}") from error
         except Exception:
-            return
+            try:
+                self.build(depth)
+            except (ValueError, TypeError) as error:
+                raise InputError(f"{self.name}: {' '.join(str(error).split())}") from error
+            except Exception:
+                return
 
 
 def find(text: str) -> Family:
@@ -95,7 +97,7 @@ def find(text: str) -> Family:
     module = _built_in(spec.target) if spec.attribute is None else specs.load_module(spec.target)
     build = specs.attribute_of(module, _with_attribute(spec))
     if not specs.takes_any_knob(build):
-        specs.check_knobs(spec, specs.knob_names(build))
+        specs.check_knobs(spec, specs.knob_names(build, after=1))
     if not callable(getattr(module, "example_input", None)):
         raise InputError(f"{spec.target} has no function example_input(batch_size)")
     return Family(str(spec), spec.knobs, _code(spec, module), module, build)
@@ -106,10 +108,10 @@ def _with_attribute(spec: Spec) -> Spec:
 
 
 def _code(spec: Spec, module: ModuleType) -> str:
-    """Digest of the file that holds the family; of the whole folder for a built-in."""
+    """What a measurement of the family depends on; the whole folder for a built-in."""
     if spec.attribute is None:
         return specs.digest(*_FOLDER.glob("*.py"))
-    return specs.digest(Path(module.__file__)) if module.__file__ else ""
+    return specs.code_of(module)
 
 
 def _built_in(name: str) -> ModuleType:

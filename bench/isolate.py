@@ -25,6 +25,9 @@ GRACE_SECONDS = 10.0
 # Imported once in the fork server; an optimizer imports the second when it is first used.
 _PRELOAD = ("torch", "torch._dynamo")
 
+# The system counts a wait in milliseconds, in 31 bits.
+_LONGEST_WAIT_SECONDS = 2e6
+
 _OUT_OF_MEMORY_TEXTS = ("can't allocate memory", "not enough memory", "out of memory")
 
 
@@ -87,7 +90,7 @@ class Children:
 
 
 def _receive(connection: Connection, process: ForkServerProcess, timeout: float) -> Outcome:
-    ready = wait([connection, process.sentinel], timeout)
+    ready = wait([connection, process.sentinel], min(timeout, _LONGEST_WAIT_SECONDS))
     if not ready:
         return Outcome("timeout", reason=f"not finished after {timeout:g} s: killed")
     try:
@@ -112,14 +115,17 @@ def _child(
 ) -> None:
     gc.freeze()  # what the fork server imported need not be looked through again
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
-    signal.setitimer(signal.ITIMER_REAL, timeout + GRACE_SECONDS)
+    signal.setitimer(signal.ITIMER_REAL, min(timeout, _LONGEST_WAIT_SECONDS) + GRACE_SECONDS)
     _be_first_victim()
     try:
         outcome = Outcome("ok", function(*args))
     except Exception as error:
         outcome = _failure(error)
     with contextlib.suppress(OSError):  # the parent may be gone
-        connection.send(outcome)
+        try:
+            connection.send(outcome)
+        except Exception as error:  # pickle raises many kinds
+            connection.send(_failure(error))
 
 
 def _failure(error: Exception) -> Outcome:

@@ -110,7 +110,7 @@ class Bar:
         if self._task is None:
             self._progress.start()
             self._task = self._progress.add_task("", total=total)
-        self._progress.console.print(line, markup=False, highlight=False)
+        self._progress.console.print(line, markup=False, highlight=False, emoji=False)
         self._progress.update(self._task, completed=number, description=left, refresh=True)
 
     def close(self) -> None:

@@ -14,8 +14,9 @@ from typing import Any
 
 PASSES = ("forward", "backward", "step")
 
-# Statuses after which a cell or run is not tried again: the answer is known.
-SETTLED = ("ok", "oom", "timeout", "diverged")
+# Statuses after which a resumed study does not try again. What failed, ran out of memory or of
+# time may go well with another limit or on an idle machine.
+SETTLED = ("ok", "diverged")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -188,6 +189,12 @@ class RunRecord:
     train_flops: int | None = None
     parameters: int | None = None
     loss_curve: tuple[float | None, ...] = ()
+
+    @classmethod
+    def from_row(cls, row: Mapping[str, Any]) -> "RunRecord":
+        """The record that `plain` made `row` of."""
+        knobs = {k: tuple(v) if isinstance(v, list) else v for k, v in row["knobs"].items()}
+        return cls(**{**row, "knobs": knobs, "loss_curve": tuple(row["loss_curve"])})
 
 
 def plain(value: Any) -> Any:

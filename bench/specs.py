@@ -106,23 +106,31 @@ def load_module(target: str) -> ModuleType:
     if not path.is_file():
         raise InputError(f"no file {target!r}")
     name = f"{path.stem}_{hashlib.sha256(str(path).encode()).hexdigest()[:8]}"
+    _prefer_folder(path.parent)
     if name not in sys.modules:
-        _prefer_folder(path.parent)
         _execute_file(name, path)
     return sys.modules[name]
 
 
 def _import_dotted(target: str) -> ModuleType:
+    if not re.fullmatch(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*", target):
+        raise InputError(f"expected a module such as package.module or a .py file; got {target!r}")
     _prefer_folder(Path.cwd())
     try:
         return importlib.import_module(target)
-    except ImportError as error:
-        raise InputError(f"cannot import {target!r}: {error}") from error
+    except Exception as error:  # whatever a user's module raises
+        raise InputError(f"cannot import {target!r}: {one_line(error)}") from error
 
 
 def _prefer_folder(folder: Path) -> None:
-    if str(folder) not in sys.path:
+    """Put `folder` in front of `sys.path`."""
+    if sys.path[:1] != [str(folder)]:
         sys.path.insert(0, str(folder))
+
+
+def one_line(error: BaseException) -> str:
+    """`ValueError: what it says`, whatever lines it says it in."""
+    return f"{type(error).__name__}: {' '.join(str(error).split())}"
 
 
 def _execute_file(name: str, path: Path) -> None:
@@ -135,7 +143,7 @@ def _execute_file(name: str, path: Path) -> None:
         spec.loader.exec_module(module)
     except Exception as error:
         del sys.modules[name]
-        raise InputError(f"cannot load {path.name}: {type(error).__name__}: {error}") from error
+        raise InputError(f"cannot load {path.name}: {one_line(error)}") from error
 
 
 def attribute_of(module: ModuleType, spec: Spec) -> Callable[..., Any]:
@@ -146,12 +154,11 @@ def attribute_of(module: ModuleType, spec: Spec) -> Callable[..., Any]:
     return function  # type: ignore[no-any-return]
 
 
-def knob_names(function: Callable[..., Any]) -> tuple[str, ...]:
-    """The keyword-only and keyword parameters of `function` after its first, in order."""
-    parameters = list(inspect.signature(function).parameters.values())
+def knob_names(function: Callable[..., Any], *, after: int) -> tuple[str, ...]:
+    """The parameters of `function` that may be given by name, but for its first `after`."""
+    parameters = list(inspect.signature(function).parameters.values())[after:]
     kinds = (inspect.Parameter.KEYWORD_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
-    first_is_positional = bool(parameters) and parameters[0].kind is not kinds[0]
-    return tuple(p.name for p in parameters[first_is_positional:] if p.kind in kinds)
+    return tuple(p.name for p in parameters if p.kind in kinds)
 
 
 def takes_any_knob(function: Callable[..., Any]) -> bool:
@@ -166,6 +173,22 @@ def check_knobs(spec: Spec, known: Collection[str]) -> None:
         if name not in known:
             listed = ", ".join(known) or "none"
             raise InputError(f"unknown knob {name!r} for {spec.target}; known: {listed}")
+
+
+def code_of(module: ModuleType) -> str:
+    """A digest of what `module` was made of: its file and every loaded module below the same
+    folder (for a package's module: the package's), installed packages left out."""
+    if not module.__file__:
+        return ""
+    root = Path(module.__file__).resolve().parents[module.__name__.count(".")]
+    files = {Path(f).resolve() for m in list(sys.modules.values()) if (f := _file_of(m))}
+    below = {f for f in files if f.is_relative_to(root) and "site-packages" not in f.parts}
+    return digest(*(f for f in below if f.is_file()))
+
+
+def _file_of(module: ModuleType) -> str | None:
+    file = getattr(module, "__file__", None)
+    return file if isinstance(file, str) and file.endswith(".py") else None
 
 
 def digest(*paths: Path) -> str:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
 if TYPE_CHECKING:
+    from torch import nn
+
     from bench.families import Family
 
 BAD_INPUT = 2
@@ -45,14 +47,21 @@ def plan(
     try:
         found, options = _asked(family, depths, batch_size)
         cells = [_cell(found, depth, options.batch_sizes[0]) for depth in options.depths]
-        tables = [_per_module(found, depth) for depth in options.depths] if per_module else []
+        wanted = per_module and not json_
+        tables = [_per_module(found, depth) for depth in options.depths] if wanted else []
     except InputError as error:
-        typer.echo(f"howdeep plan: {' '.join(str(error).split())}", err=True)
-        raise typer.Exit(BAD_INPUT) from None
+        _fail(str(error))
+    except Exception as error:  # whatever a user's network raises
+        _fail(f"{family}: {type(error).__name__}: {error}")
     if json_:
         typer.echo(json.dumps({"cells": cells, "deepest_that_fits": None}, indent=2))
     else:
         typer.echo("\n\n".join([_table(cells), *tables]))
+
+
+def _fail(message: str) -> NoReturn:
+    typer.echo(f"howdeep plan: {' '.join(message.split())}", err=True)
+    raise typer.Exit(BAD_INPUT)
 
 
 def _asked(family: str, depths: str | None, batch_size: str) -> tuple[Family, Any]:
@@ -60,9 +69,12 @@ def _asked(family: str, depths: str | None, batch_size: str) -> tuple[Family, An
     from dataclasses import replace
 
     from bench import families, options
+    from bench.specs import InputError
 
     found = families.find(family)
     asked = options.read({"--depths": depths, "--batch-size": batch_size})
+    if len(asked.batch_sizes) > 1:
+        raise InputError("--batch-size takes one whole number here")
     asked = replace(asked, depths=asked.depths or found.depths or options.DEFAULT_DEPTHS)
     for depth in asked.depths or ():
         found.check_depth(depth)
@@ -71,12 +83,9 @@ def _asked(family: str, depths: str | None, batch_size: str) -> tuple[Family, An
 
 def _cell(family: Family, depth: int, batch_size: int) -> dict[str, Any]:
     """One depth, by the contract of the plan's JSON. What is not predicted yet is null."""
-    import torch
-
     from bench.measure import memory, operations
 
-    with torch.device("meta"):
-        model, inputs = family.build(depth), family.example_input(batch_size)
+    model, inputs = _network(family, depth, batch_size)
     counted = operations.count(model, inputs)
     model.train(batch_size > 1)  # a batch norm cannot train on one row
     return {
@@ -94,6 +103,22 @@ def _cell(family: Family, depth: int, batch_size: int) -> dict[str, Any]:
         "peak_by_kind": None,
         "fits": None,
     }
+
+
+def _network(family: Family, depth: int, batch_size: int) -> tuple[nn.Module, Any]:
+    """The network and its input on the meta device; real ones where it cannot be built or run
+    there, which takes their memory."""
+    import torch
+
+    from bench.measure.passes import call
+
+    try:
+        with torch.device("meta"):
+            model, inputs = family.build(depth), family.example_input(batch_size)
+        call(model.eval(), inputs)
+    except Exception:
+        model, inputs = family.build(depth), family.example_input(batch_size)
+    return model, inputs
 
 
 def _per_module(family: Family, depth: int) -> str:

@@ -83,15 +83,14 @@ class Runs:
         identity = self._key(training)
         kept = self._store.kept(identity)
         if kept:
-            return RunRecord(**kept)
+            return RunRecord.from_row(kept)
         record = self._train(training)
         if record.status != "skipped":
             self._store.keep("run", identity, plain(record))
         return record
 
     def _train(self, training: Training) -> RunRecord:
-        misfit = self._misfit(training)
-        outcome = Outcome("skipped", reason=misfit) if misfit else self._in_child(training)
+        outcome = self._misfit(training) or self._in_child(training)
         if outcome.status == "ok":
             record: RunRecord = outcome.value
             return record
@@ -103,16 +102,18 @@ class Runs:
     def _in_child(self, training: Training) -> Outcome:
         return self._children.call(_execute, training, self._task_file, timeout=self._timeout)
 
-    def _misfit(self, training: Training) -> str | None:
+    def _misfit(self, training: Training) -> Outcome | None:
         """Why the family cannot take the task's inputs, or None."""
-        example = self._families[training.family].example_input(1)
+        try:
+            example = self._families[training.family].example_input(1)
+        except Exception as error:  # a user's function
+            return Outcome("error", reason=f"example_input(1): {specs.one_line(error)}")
         shape = tuple(example.shape[1:]) if isinstance(example, torch.Tensor) else None
         if shape == self._task.input_shape:
             return None
-        return (
-            f"{training.family} takes inputs of shape {shape or 'other than one tensor'}; "
-            f"those of {training.task} are {self._task.input_shape}"
-        )
+        found = "other than one tensor" if shape is None else f"of shape {shape}"
+        reason = f"takes inputs {found}; those of {training.task} are {self._task.input_shape}"
+        return Outcome("skipped", reason=f"{training.family} {reason}")
 
     def _key(self, training: Training) -> str:
         family = self._families[training.family]

@@ -9,6 +9,7 @@ is killed loses nothing that was finished; several threads and processes may wri
 import json
 import os
 import sqlite3
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -19,16 +20,18 @@ from ..specs import InputError
 
 SCHEMA = 1
 
-_TABLES = """
+_TABLES = f"""
 CREATE TABLE IF NOT EXISTS studies (id INTEGER PRIMARY KEY, started TEXT, document TEXT);
 CREATE TABLE IF NOT EXISTS records (
     study INTEGER NOT NULL, kind TEXT NOT NULL, key TEXT NOT NULL, row TEXT NOT NULL,
     PRIMARY KEY (study, key));
 CREATE INDEX IF NOT EXISTS records_by_key ON records (key);
+PRAGMA user_version = {SCHEMA};
 """
 
 # Another process may hold the lock while it writes a row; that takes milliseconds.
 BUSY_SECONDS = 30.0
+_RETRY_SECONDS = 0.02
 
 
 class Store:
@@ -49,8 +52,9 @@ class Store:
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             with self._connection() as connection:
-                connection.execute("PRAGMA journal_mode=WAL")
-                _prepare(connection, path)
+                _check(connection, path)
+                _use_write_ahead_log(connection)
+                connection.executescript(_TABLES)
                 self._study = self._find_or_start(connection, document)
         except (sqlite3.Error, OSError) as error:
             raise InputError(f"cannot use the store {path}: {error}") from error
@@ -104,15 +108,30 @@ class Store:
             yield connection
 
 
-def _prepare(connection: sqlite3.Connection, path: Path) -> None:
+def _check(connection: sqlite3.Connection, path: Path) -> None:
+    """Raise `InputError` for a newer store and for a database that is none of ours."""
     version = connection.execute("PRAGMA user_version").fetchone()[0]
+    names = {row[0] for row in connection.execute("SELECT name FROM sqlite_schema")}
+    if names and "studies" not in names:
+        raise InputError(f"{path} is a database of another program: name another with --store")
     if version > SCHEMA:
         raise InputError(
             f"the store {path} has schema {version}, newer than {SCHEMA}, which this howdeep "
             "writes: upgrade howdeep, or name another file with --store"
         )
-    connection.executescript(_TABLES)
-    connection.execute(f"PRAGMA user_version = {SCHEMA}")
+
+
+def _use_write_ahead_log(connection: sqlite3.Connection) -> None:
+    """The switch does not wait for others who open the file, so it is tried again."""
+    deadline = time.monotonic() + BUSY_SECONDS
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+            return
+        except sqlite3.OperationalError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(_RETRY_SECONDS)
 
 
 def default_path() -> Path:

@@ -1,7 +1,7 @@
 """Trains one network on one task with one seed: AdamW and a one-cycle schedule by default.
 
-The seed determines the weights at the start and the order of the batches, and nothing else in
-the process: the global random state is as before afterwards.
+The seed determines the weights at the start, the order of the batches and whatever else a network
+draws; the global random states are as before afterwards.
 """
 
 import math
@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from ..families import Family
 from ..measure import machine, operations
 from ..measure.passes import DTYPES
+from ..measure.state import random_state
 from ..records import RunRecord, Training
 from .tasks import Split, Task
 
@@ -55,16 +56,18 @@ def train(family: Family, task: Task, training: Training) -> RunRecord:
     """
     torch.set_num_threads(training.threads)
     task = _on(training.device, task)
-    devices = [training.device] if training.device.startswith("cuda") else []
-    with torch.random.fork_rng(devices=devices):
-        torch.manual_seed(training.seed)
+    with random_state(seed=training.seed, device=training.device):
         model = family.build(training.depth).to(training.device)
         fit = _fit(model, task.train, training)
+        results = _evaluations(model, task, training) if fit.diverged_in is None else {}
     record = _record(family, model, task, training, fit)
     if fit.diverged_in is not None:
         reason = f"the training loss was not finite in epoch {fit.diverged_in}"
         return RunRecord(**record, status="diverged", reason=reason)
-    return RunRecord(**record, **_evaluations(model, task, training), status="ok")
+    if not all(map(math.isfinite, results.values())):
+        reason = "the loss was not finite after the last step"
+        return RunRecord(**record, status="diverged", reason=reason)
+    return RunRecord(**record, **results, status="ok")
 
 
 def _on(device: str, task: Task) -> Task:
@@ -75,25 +78,45 @@ def _on(device: str, task: Task) -> Task:
     return Task(task.name, moved(task.train), validation, moved(task.test), task.classes, task.code)
 
 
+class _Learner:
+    """A model with what changes it: optimizer, learning-rate schedule and loss scale."""
+
+    def __init__(self, model: nn.Module, training: Training, *, steps: int) -> None:
+        self._model = model
+        self._training = training
+        self._optimizer = OPTIMIZERS[training.optimizer](
+            model.parameters(), lr=training.learning_rate, weight_decay=training.weight_decay
+        )
+        self._schedule = torch.optim.lr_scheduler.OneCycleLR(
+            self._optimizer, max_lr=training.learning_rate, total_steps=steps
+        )
+        # Gradients of fp16 underflow unless the loss is scaled (Micikevicius et al. 2018, 3.2).
+        enabled = training.dtype == "fp16"
+        self._scaler = torch.amp.GradScaler(_kind(training), enabled=enabled)
+
+    def update(self, batch: Split) -> Tensor:
+        """One step; the batch's mean loss before it."""
+        with _autocast(self._training):
+            loss = F.cross_entropy(self._model(batch.inputs), batch.labels)
+        self._optimizer.zero_grad(set_to_none=True)
+        self._scaler.scale(loss).backward()
+        self._scaler.step(self._optimizer)
+        self._scaler.update()
+        self._schedule.step()
+        return loss.detach()
+
+
 def _fit(model: nn.Module, data: Split, training: Training) -> _Fit:
     batch_size = min(training.batch_size, len(data))
     per_epoch = len(data) // batch_size
-    optimizer = OPTIMIZERS[training.optimizer](
-        model.parameters(), lr=training.learning_rate, weight_decay=training.weight_decay
-    )
-    schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimizer, max_lr=training.learning_rate, total_steps=training.epochs * per_epoch
-    )
+    learner = _Learner(model, training, steps=training.epochs * per_epoch)
     generator = torch.Generator().manual_seed(training.seed)
     curve: list[float] = []
     wait = machine.synchronizer(training.device)
     model.train()
     start = time.perf_counter()
     while len(curve) < training.epochs and all(map(math.isfinite, curve)):
-        losses = [
-            _update(model, batch, optimizer, schedule, training)
-            for batch in _batches(data, batch_size, generator)
-        ]
+        losses = [learner.update(batch) for batch in _batches(data, batch_size, generator)]
         curve.append(torch.stack(losses).mean().item())
     wait()
     return _Fit(time.perf_counter() - start, len(curve) * per_epoch, tuple(curve))
@@ -106,26 +129,15 @@ def _batches(data: Split, size: int, generator: torch.Generator) -> Iterator[Spl
         yield Split(data.inputs[rows], data.labels[rows])
 
 
-def _update(
-    model: nn.Module,
-    batch: Split,
-    optimizer: torch.optim.Optimizer,
-    schedule: torch.optim.lr_scheduler.LRScheduler,
-    training: Training,
-) -> Tensor:
-    with _autocast(training):
-        loss = F.cross_entropy(model(batch.inputs), batch.labels)
-    optimizer.zero_grad(set_to_none=True)
-    loss.backward()
-    optimizer.step()
-    schedule.step()
-    return loss.detach()
-
-
 def _autocast(training: Training) -> torch.autocast:
     """Weights stay fp32; a lower dtype is mixed precision."""
-    kind = training.device.split(":")[0]
-    return torch.autocast(kind, DTYPES[training.dtype], enabled=training.dtype != "fp32")
+    enabled = training.dtype != "fp32"
+    return torch.autocast(_kind(training), DTYPES[training.dtype], enabled=enabled)
+
+
+def _kind(training: Training) -> str:
+    """`cpu` or `cuda`."""
+    return training.device.split(":")[0]
 
 
 def _record(
