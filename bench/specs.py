@@ -50,7 +50,7 @@ def parse(text: str, *, built_in: Collection[str], kind: str) -> Spec:
     target, *rest = text.strip().split(":")
     if target in built_in:
         return Spec(target, None, _parse_knobs(":".join(rest), text))
-    if not rest or not re.fullmatch(r"[A-Za-z_]\w*", rest[0]):
+    if not target or not rest or not re.fullmatch(r"[A-Za-z_]\w*", rest[0]):
         raise InputError(
             f"unknown {kind} {text!r}; known: {', '.join(sorted(built_in))}, "
             "package.module:attribute or path/to/file.py:attribute"

@@ -1,7 +1,7 @@
 """Specs: what they mean, their canonical form, and what is refused."""
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -183,10 +183,12 @@ def no_depth(*, width: int = 3, norm: str = "none") -> None:
     """A task: knobs only."""
 
 
-@pytest.mark.parametrize("function", [keyword_only, positional, no_depth])
-def test_knobs_are_the_parameters_beside_the_depth(function: object) -> None:
-    """Keyword-only or not."""
-    assert specs.knob_names(function) == ("width", "norm")  # type: ignore[arg-type]
+@pytest.mark.parametrize(("function", "after"), [(keyword_only, 1), (positional, 1), (no_depth, 0)])
+def test_knobs_are_the_parameters_beside_the_depth(
+    function: Callable[..., None], after: int
+) -> None:
+    """Keyword-only or not; a family's first parameter is its depth, a task has none."""
+    assert specs.knob_names(function, after=after) == ("width", "norm")
 
 
 def test_an_unknown_knob_lists_the_known() -> None:

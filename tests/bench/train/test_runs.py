@@ -112,15 +112,14 @@ def test_a_training_that_fails_is_a_row(
 
 
 def test_resuming_trains_only_what_is_missing(session: Sessions, children: FakeChildren) -> None:
-    """Settled runs come from the store as they were; errors are tried again."""
+    """Runs that ended come from the store as they were; those that failed are tried again."""
     children.outcomes[1] = Outcome("error", reason="a disk was full")
     children.outcomes[2] = Outcome("oom", reason="too large")
     before = session().wait(seeds(0, 1, 2))
     children.trained.clear()
     after = session(resume=True).wait(seeds(0, 1, 2, 3))
-    assert [asked.seed for asked in children.trained] == [1, 3]
+    assert [asked.seed for asked in children.trained] == [1, 2, 3]
     assert plain(after[0]) == plain(before[0])
-    assert after[2].status == "oom"
 
 
 def test_a_kept_run_is_the_record_it_was(session: Sessions, children: FakeChildren) -> None:
@@ -179,12 +178,10 @@ def test_a_family_whose_source_changed_is_trained_again(
     assert len(children.trained) == 2
 
 
-def test_a_timeout_is_tried_again_with_more_time(session: Sessions, children: FakeChildren) -> None:
-    """It said only that the limit was too short; with the same limit it is settled."""
+def test_a_timeout_is_tried_again(session: Sessions, children: FakeChildren) -> None:
+    """It said only that the limit was too short, on that machine at that time."""
     children.outcomes[0] = Outcome("timeout", reason="not finished after 60 s")
     session(timeout=60).wait(seeds(0))
-    session(timeout=60, resume=True).wait(seeds(0))
-    assert len(children.trained) == 1
     session(timeout=600, resume=True).wait(seeds(0))
     assert len(children.trained) == 2
 
