@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from .bench.sessions import TASK
+from .bench.sessions import TASK, environment
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
@@ -51,7 +51,13 @@ def _run(line: str, folder: Path) -> subprocess.CompletedProcess[str]:
     arguments = [str(ROOT / "bench") if a == "bench" else a for a in arguments]
     call = [sys.executable, "-m", module, *arguments]
     return subprocess.run(
-        call, cwd=folder, capture_output=True, text=True, timeout=300, check=False
+        call,
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+        env=environment(),
     )
 
 

@@ -73,10 +73,22 @@ def command(*arguments: str) -> list[str]:
     return [*pytest, str(ROOT / "bench"), *QUICK, *arguments]
 
 
+def environment(**more: str) -> dict[str, str]:
+    """This process's, without what tells pytest that it runs beside other tests."""
+    ours = {name: value for name, value in os.environ.items() if "XDIST" not in name}
+    return {**ours, "PYTHONUNBUFFERED": "1", **more}
+
+
 def bench(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     """`pytest bench` with small settings and these arguments, run in `folder`."""
     return subprocess.run(
-        command(*arguments), cwd=folder, capture_output=True, text=True, timeout=300, check=False
+        command(*arguments),
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+        env=environment(),
     )
 
 
@@ -95,7 +107,7 @@ def stopped(folder: Path, signal_: signal.Signals, *arguments: str, after: int) 
         cwd=folder,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
-        env={**os.environ, "PYTHONUNBUFFERED": "1"},
+        env=environment(),
     )
     wait_for(lambda: len(kept(folder)) >= after or process.poll() is not None)
     assert process.poll() is None, "the session ended before it could be stopped"

@@ -12,7 +12,7 @@ from typing import Any
 import psutil
 import pytest
 
-from .sessions import bench, command, howdeep, kept, prepare, stopped, study, wait_for
+from .sessions import bench, command, environment, howdeep, kept, prepare, stopped, study, wait_for
 
 GRID = ("--family", "mlp:width=8", "--family", "family.py:build", "--depths", "2,3")
 N_CELLS, N_RUNS = 2 * 2 * 3, 2 * 2 * 2
@@ -132,9 +132,9 @@ def test_a_terminal_gets_a_bar(folder: Path) -> None:
     """In a terminal a bar shows how many are finished."""
     ours, theirs = pty.openpty()
     arguments = command("--family", "mlp:width=8", "--depths", "2", "-m", "cost")
-    environment = {**os.environ, "TERM": "xterm", "COLUMNS": "120"}
+    terminal = environment(TERM="xterm", COLUMNS="120")
     with subprocess.Popen(
-        arguments, cwd=folder, stdout=theirs, stderr=theirs, env=environment
+        arguments, cwd=folder, stdout=theirs, stderr=theirs, env=terminal
     ) as process:
         os.close(theirs)
         output = _read_all(ours)
