@@ -7,7 +7,16 @@ import torch
 
 from . import families
 from .families import Family
-from .measure import cross_check, latency, machine, memory, operations, passes
+from .measure import (
+    conditions,
+    cross_check,
+    kernels,
+    latency,
+    machine,
+    memory,
+    operations,
+    passes,
+)
 from .measure.state import random_state
 from .records import Cell, Facts
 from .train.trainer import OPTIMIZERS
@@ -46,15 +55,14 @@ def inspect(
 
 def time(
     family: Family, optimizer: str, cell: Cell, benchmark: Fixture, clock: latency.Clock
-) -> str | None:
-    """Time the cell through the fixture, whose timer `clock` must be. Returns a warning if the
-    machine was busy meanwhile."""
+) -> conditions.Conditions:
+    """Time the cell through the fixture, whose timer `clock` must be."""
     _, _, pass_, _ = prepared(family, optimizer, cell)
     iteration = latency.timed(pass_, clock, machine.synchronizer(cell.device))
     latency.warm_up(iteration, clock)
-    with machine.watch() as others:
+    with conditions.watch(lambda: kernels.matmul_seconds(cell.device, cell.dtype)) as found:
         benchmark(iteration)
-    return others.warning()
+    return found
 
 
 def prepared(

@@ -10,7 +10,8 @@ from . import cost, specs
 from .families import Family
 from .grid import Grid
 from .isolate import Children, Outcome, is_out_of_memory
-from .measure import latency, machine
+from .measure import kernels, latency, machine
+from .measure.conditions import Conditions
 from .options import Options
 from .records import Cell, CellRecord, Facts, RunRecord, key, plain
 from .train import tasks
@@ -84,19 +85,19 @@ class Study:
             return CellRecord(cell=cell, status=outcome.status, reason=outcome.reason)
         family, optimizer = self._families[cell.family], self._options.optimizer
         try:
-            busy = cost.time(family, optimizer, cell, benchmark, clock)
+            conditions = cost.time(family, optimizer, cell, benchmark, clock)
         except (MemoryError, RuntimeError) as error:
             if not is_out_of_memory(error):
                 raise
             return CellRecord(cell=cell, status="oom", reason=" ".join(str(error).split()))
-        return self._timed(cell, outcome.value, busy, benchmark.stats)
+        return self._timed(cell, outcome.value, conditions, benchmark.stats)
 
     def _tried(self, cell: Cell) -> Outcome:
         task = self._task
         arguments = (cell.family, task.input_shape, task.classes, self._options.optimizer, cell)
         return self._children.call(cost.inspect, *arguments, timeout=self._options.cell_timeout)
 
-    def _timed(self, cell: Cell, facts: Facts, busy: str | None, stats: Any) -> CellRecord:
+    def _timed(self, cell: Cell, facts: Facts, conditions: Conditions, stats: Any) -> CellRecord:
         """`stats` are the fixture's, None under `--benchmark-disable`."""
         median = stats.stats.median if stats else None
         info = {
@@ -105,9 +106,13 @@ class Study:
             "macs": facts.macs,
             "threads": cell.threads,
             "samples_per_second": cell.batch_size / median if median else None,
-            "mfu": self._mfu(facts.flops, median),
+            "mfu": _mfu(facts.flops, median, conditions.reference_seconds, cell.device),
+            "reference_seconds": conditions.reference_seconds,
             "energy_joules": None,
-            "warnings": [*facts.warnings, *([busy] if busy else [])],
+            "warnings": [
+                *facts.warnings,
+                *conditions.warnings(usual_seconds=self._usual_seconds),
+            ],
         }
         samples = tuple(stats.stats.data) if stats else ()
         iterations = stats["iterations"] if stats else 1
@@ -115,12 +120,11 @@ class Study:
             cell=cell, status="ok", extra_info=info, samples=samples, iterations=iterations
         )
 
-    def _mfu(self, flops: int | None, seconds: float | None) -> float | None:
-        """Share of the FLOP/s that a large matrix product reached at the start of the study."""
-        kernels = {k["kernel"]: k for k in self._start["reference_kernels"]}
-        if not flops or not seconds:
-            return None
-        return flops / seconds / float(kernels["matmul"]["flops_per_second"])
+    @property
+    def _usual_seconds(self) -> float:
+        """The reference matrix product's at the start of the study."""
+        rows = self._start["reference_kernels"]
+        return float(next(row["seconds"] for row in rows if row["kernel"] == "matmul"))
 
     def _keep(self, identity: str, record: CellRecord) -> None:
         if record.samples or record.status != "ok":
@@ -159,8 +163,17 @@ class Study:
 def _start(options: Options) -> dict[str, Any]:
     return {
         "environment": {"before": machine.environment(threads=options.threads)},
-        "reference_kernels": machine.reference_kernels(options.device, options.dtype),
+        "reference_kernels": kernels.reference_kernels(options.device, options.dtype),
     }
+
+
+def _mfu(
+    flops: int | None, seconds: float | None, reference_seconds: float | None, device: str
+) -> float | None:
+    """Share of the FLOP/s that a large matrix product reached just then on the same device."""
+    if not flops or not seconds or not reference_seconds:
+        return None
+    return (flops / seconds) / (kernels.matmul_flops(device) / reference_seconds)
 
 
 def replay_runs(runs: Iterable[RunRecord], benchmark: Any, clock: latency.Clock) -> None:

@@ -1,14 +1,12 @@
-"""The machine: what it is, how fast it was on that day, and whether others used it meanwhile."""
+"""The machine: what it is, and whether a device can be used at all."""
 
 import contextlib
 import os
 import platform
 import re
-import statistics
 import subprocess
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,14 +14,6 @@ import psutil
 import torch
 
 from .passes import DTYPES
-
-# A row is warned about when others used more than this share of a core while it was timed.
-BUSY_CORES = 0.25
-
-# Shapes of the reference kernels: a matrix product, a copy out of any cache, a tiny launch.
-MATMUL_SIZE = {"cpu": 1024, "cuda": 8192}
-COPY_BYTES = {"cpu": 64 * 2**20, "cuda": 2**30}
-_REPETITIONS = 7
 
 
 def cores() -> int:
@@ -123,77 +113,3 @@ def _git_commit() -> str | None:
         done = subprocess.run(command, capture_output=True, text=True, timeout=10, check=True)
         return done.stdout.strip() or None
     return None
-
-
-@dataclass
-class Others:
-    """Cores that other processes used during `watch`; None where it was too short to tell."""
-
-    cores: float | None = None
-
-    def warning(self) -> str | None:
-        """One line when the machine was busy."""
-        if self.cores is None or self.cores < BUSY_CORES:
-            return None
-        return (
-            f"other processes used {self.cores:.1f} cores while this was timed: "
-            "measure again on an idle machine"
-        )
-
-
-@contextlib.contextmanager
-def watch() -> Iterator[Others]:
-    """Measure what others used: the machine's busy time less this process's own."""
-    others = Others()
-    start, busy, own = time.perf_counter(), _busy_seconds(), _own_seconds()
-    yield others
-    seconds = time.perf_counter() - start
-    if seconds > 0.1:  # the kernel counts in hundredths of a second
-        used = (_busy_seconds() - busy) - (_own_seconds() - own)
-        others.cores = max(used / seconds, 0.0)
-
-
-def _busy_seconds() -> float:
-    times = psutil.cpu_times()
-    idle = times.idle + getattr(times, "iowait", 0.0) + getattr(times, "steal", 0.0)
-    guest = getattr(times, "guest", 0.0) + getattr(times, "guest_nice", 0.0)  # in user, nice too
-    return float(sum(times) - idle - guest)
-
-
-def _own_seconds() -> float:
-    times = psutil.Process().cpu_times()
-    return float(times.user + times.system)
-
-
-def reference_kernels(device: str, dtype: str) -> list[dict[str, Any]]:
-    """The machine's own speed: median seconds of a large matrix product, a large copy and a tiny
-    launch on `device`, with FLOP/s and bytes/s (bytes read plus written)."""
-    kind = device.split(":")[0]
-    size, n_bytes = MATMUL_SIZE[kind], COPY_BYTES[kind]
-    a = torch.randn(size, size).to(device, DTYPES[dtype])
-    source = torch.zeros(n_bytes, dtype=torch.uint8, device=device)
-    target = torch.empty_like(source)
-    one = torch.zeros(1, device=device)
-    wait = synchronizer(device)
-    matmul = _median_seconds(lambda: a @ a, wait)
-    copy = _median_seconds(lambda: target.copy_(source), wait)
-    launch = _median_seconds(lambda: one.add_(1), wait)
-    shared = {"device": device, "dtype": dtype}
-    return [
-        {**shared, "kernel": "matmul", "size": size, "seconds": matmul,
-         "flops_per_second": 2 * size**3 / matmul},
-        {**shared, "kernel": "copy", "size": n_bytes, "seconds": copy,
-         "bytes_per_second": 2 * n_bytes / copy},
-        {**shared, "kernel": "launch", "size": 1, "seconds": launch},
-    ]  # fmt: skip
-
-
-def _median_seconds(run: Callable[[], object], wait: Callable[[], object]) -> float:
-    durations = []
-    for _ in range(_REPETITIONS + 2):
-        wait()
-        start = time.perf_counter()
-        run()
-        wait()
-        durations.append(time.perf_counter() - start)
-    return statistics.median(durations[2:])

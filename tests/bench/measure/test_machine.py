@@ -13,7 +13,6 @@ import torch
 
 from bench.measure import machine
 from bench.records import key
-from tests.bench.fakes import FakeTime
 
 # --- environment -------------------------------------------------------------------------------
 
@@ -195,91 +194,3 @@ def test_synchronizer_waits_for_its_device(monkeypatch: pytest.MonkeyPatch) -> N
     assert awaited == []
     machine.synchronizer("cuda:1")()
     assert awaited == ["cuda:1"]
-
-
-# --- others on the machine ---------------------------------------------------------------------
-
-
-class FakeCores:
-    """Counters of the machine and of this process, and the time in which they grow."""
-
-    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.time = FakeTime()
-        self.own = self.others = self.waiting = 0.0
-        monkeypatch.setattr(machine.time, "perf_counter", self.time)
-        monkeypatch.setattr(psutil, "cpu_times", self._machine)
-        monkeypatch.setattr(psutil, "Process", lambda: SimpleNamespace(cpu_times=self._process))
-
-    def _machine(self) -> Any:
-        fields = {"user": self.own * 0.75 + self.others, "system": self.own * 0.25}
-        fields |= {"idle": 7 * self.time(), "iowait": self.waiting, "guest": 0.5 * self.others}
-        return NamedTimes(**fields)
-
-    def _process(self) -> Any:
-        return SimpleNamespace(user=self.own * 0.75, system=self.own * 0.25)
-
-
-class NamedTimes(tuple[float, ...]):
-    """Times as psutil gives them: a tuple with names."""
-
-    def __new__(cls, **fields: float) -> "NamedTimes":
-        times = super().__new__(cls, fields.values())
-        vars(times).update(fields)
-        return times
-
-
-@pytest.fixture
-def fake(monkeypatch: pytest.MonkeyPatch) -> FakeCores:
-    return FakeCores(monkeypatch)
-
-
-def test_busy_neighbours_are_warned_about_in_numbers(fake: FakeCores) -> None:
-    """What others used a second, whatever this process used itself; virtual machines are in the
-    user time already and count once."""
-    with machine.watch() as others:
-        fake.time.pass_by(10)
-        fake.own, fake.others = 20, 15
-    assert others.cores == pytest.approx(1.5)
-    warning = others.warning()
-    assert warning is not None
-    assert "1.5 cores" in warning
-    assert "\n" not in warning
-
-
-def test_an_idle_machine_gives_no_warning(fake: FakeCores) -> None:
-    """This process's own work and waiting for disks are nobody else's."""
-    with machine.watch() as others:
-        fake.time.pass_by(10)
-        fake.own, fake.waiting = 40, 30
-    assert others.cores == pytest.approx(0)
-    assert others.warning() is None
-
-
-def test_a_moment_is_too_short_to_tell(fake: FakeCores) -> None:
-    """The kernel counts in hundredths of a second: unknown, not zero."""
-    with machine.watch() as others:
-        fake.time.pass_by(0.01)
-        fake.others = 0.01
-    assert others.cores is None
-    assert others.warning() is None
-
-
-# --- reference kernels -------------------------------------------------------------------------
-
-
-def test_reference_kernels_follow_from_their_sizes(monkeypatch: pytest.MonkeyPatch) -> None:
-    """With every launch taking a second, the rates are the work itself: 2 n^3 FLOPs, and each
-    byte read and written."""
-    ticks = iter(range(10**6))
-    monkeypatch.setattr(machine.time, "perf_counter", lambda: float(next(ticks)))
-    monkeypatch.setitem(machine.MATMUL_SIZE, "cpu", 16)
-    monkeypatch.setitem(machine.COPY_BYTES, "cpu", 4096)
-    rows = machine.reference_kernels("cpu", "fp32")
-    assert {row["kernel"]: row["seconds"] for row in rows} == dict.fromkeys(
-        ("matmul", "copy", "launch"), 1.0
-    )
-    rates = {row["kernel"]: row for row in rows}
-    assert rates["matmul"]["flops_per_second"] == 2 * 16**3
-    assert rates["copy"]["bytes_per_second"] == 2 * 4096
-    assert all((row["device"], row["dtype"]) == ("cpu", "fp32") for row in rows)
-    assert all(isinstance(leaf, PLAIN) for leaf in leaves(rows))

@@ -1,0 +1,74 @@
+"""The machine's own speed on that day: a large matrix product, a large copy, a tiny launch."""
+
+import statistics
+import time
+from collections.abc import Callable
+from typing import Any
+
+import torch
+
+from .machine import synchronizer
+from .passes import DTYPES
+
+# Large enough to fill the device, small enough to take milliseconds; the copy leaves any cache.
+MATMUL_SIZE = {"cpu": 1024, "cuda": 8192}
+COPY_BYTES = {"cpu": 64 * 2**20, "cuda": 2**30}
+
+_REPETITIONS = 7
+_WARM_UPS = 2
+
+
+def reference_kernels(device: str, dtype: str) -> list[dict[str, Any]]:
+    """Median seconds of the three kernels on `device`, with FLOP/s of the matrix product and
+    bytes/s of the copy (read plus written)."""
+    shared = {"device": device, "dtype": dtype}
+    size, n_bytes = MATMUL_SIZE[_kind(device)], COPY_BYTES[_kind(device)]
+    matmul, copy = matmul_seconds(device, dtype), _copy_seconds(device, n_bytes)
+    return [
+        {**shared, "kernel": "matmul", "size": size, "seconds": matmul,
+         "flops_per_second": matmul_flops(device) / matmul},
+        {**shared, "kernel": "copy", "size": n_bytes, "seconds": copy,
+         "bytes_per_second": 2 * n_bytes / copy},
+        {**shared, "kernel": "launch", "size": 1, "seconds": _launch_seconds(device)},
+    ]  # fmt: skip
+
+
+def matmul_flops(device: str) -> int:
+    """FLOPs of the reference matrix product: 2 n^3."""
+    return int(2 * MATMUL_SIZE[_kind(device)] ** 3)
+
+
+def matmul_seconds(device: str, dtype: str) -> float:
+    """Median seconds of the reference matrix product now, on random values: a GPU multiplies
+    equal ones faster than it multiplies yours."""
+    size = MATMUL_SIZE[_kind(device)]
+    generator = torch.Generator(device).manual_seed(0)
+    a = torch.randn(size, size, device=device, generator=generator).to(DTYPES[dtype])
+    return _median_seconds(lambda: a @ a, device)
+
+
+def _copy_seconds(device: str, n_bytes: int) -> float:
+    source = torch.zeros(n_bytes, dtype=torch.uint8, device=device)
+    target = torch.empty_like(source)
+    return _median_seconds(lambda: target.copy_(source), device)
+
+
+def _launch_seconds(device: str) -> float:
+    one = torch.zeros(1, device=device)
+    return _median_seconds(lambda: one.add_(1), device)
+
+
+def _median_seconds(run: Callable[[], object], device: str) -> float:
+    wait = synchronizer(device)
+    durations = []
+    for _ in range(_REPETITIONS + _WARM_UPS):
+        wait()
+        start = time.perf_counter()
+        run()
+        wait()
+        durations.append(time.perf_counter() - start)
+    return statistics.median(durations[_WARM_UPS:])
+
+
+def _kind(device: str) -> str:
+    return device.split(":")[0]

@@ -1,0 +1,25 @@
+"""The reference kernels, with a clock that ticks once a launch."""
+
+import json
+
+import pytest
+
+from bench.measure import kernels
+
+
+def test_reference_kernels_follow_from_their_sizes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With every launch taking a second, the rates are the work itself: 2 n^3 FLOPs, and each
+    byte read and written."""
+    ticks = iter(range(10**6))
+    monkeypatch.setattr(kernels.time, "perf_counter", lambda: float(next(ticks)))
+    monkeypatch.setitem(kernels.MATMUL_SIZE, "cpu", 16)
+    monkeypatch.setitem(kernels.COPY_BYTES, "cpu", 4096)
+    rows = kernels.reference_kernels("cpu", "fp32")
+    assert {row["kernel"]: row["seconds"] for row in rows} == dict.fromkeys(
+        ("matmul", "copy", "launch"), 1.0
+    )
+    rates = {row["kernel"]: row for row in rows}
+    assert rates["matmul"]["flops_per_second"] == 2 * 16**3
+    assert rates["copy"]["bytes_per_second"] == 2 * 4096
+    assert all((row["device"], row["dtype"]) == ("cpu", "fp32") for row in rows)
+    assert json.loads(json.dumps(rows, allow_nan=False)) == rows
