@@ -43,26 +43,26 @@ def _conclude(ratios: list[float], benchmark: Any, *, lowest: float, highest: fl
 
 @pytest.mark.benchmark(timer=_clock)
 @pytest.mark.parametrize("alternation", range(ALTERNATIONS))
-@pytest.mark.parametrize("pass_", ["forward", "step"])
+@pytest.mark.parametrize("name", ["forward", "step"])
 def bench_latency_against_torch(
-    pass_: str, alternation: int, ratios: dict[str, list[float]], benchmark: Any
+    name: str, alternation: int, ratios: dict[str, list[float]], benchmark: Any
 ) -> None:
     """The median of a cell agrees with `Timer.blocked_autorange()` within 5%: same network, input
     and threads, median of five alternations. `zero_grad` is off our clock and on theirs; it is
     under a thousandth of a step."""
     cell = Cell(
-        family="resnet", depth=8, pass_=pass_, batch_size=32, dtype="fp32", device="cpu", threads=1
+        family="resnet", depth=8, pass_=name, batch_size=32, dtype="fp32", device="cpu", threads=1
     )
     torch.set_num_threads(cell.threads)
     family = families.find(cell.family)
-    cost.time(family, "adamw", cell, benchmark, _clock)
-    _, _, same, _ = cost.prepared(family, "adamw", cell)
-    theirs = Timer("prepare(); run()", globals=vars(same), num_threads=cell.threads)
+    cost.time_cell(family, "adamw", cell, benchmark, _clock)
+    pass_ = cost.prepare(family, "adamw", cell).pass_
+    theirs = Timer("prepare(); run()", globals=vars(pass_), num_threads=cell.threads)
     block = theirs.blocked_autorange(min_run_time=1.0)
-    ratios[pass_].append(benchmark.stats.stats.median / block.median)
+    ratios[name].append(benchmark.stats.stats.median / block.median)
     benchmark.extra_info["alternation"] = alternation
     bounds = {"lowest": 1 - LARGEST_DIFFERENCE, "highest": 1 + LARGEST_DIFFERENCE}
-    _conclude(ratios[pass_], benchmark, **bounds)
+    _conclude(ratios[name], benchmark, **bounds)
 
 
 @pytest.mark.parametrize("alternation", range(ALTERNATIONS))

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +11,9 @@ import pytest
 from . import grid, options, progress, summaries
 from .measure.latency import Clock
 from .records import Cell, Training, plain
+from .replay import replay
 from .specs import InputError
-from .study import Study, replay_runs
+from .study import Study
 
 # Rounds go on until the mean is known to 1% at 99% confidence, or --benchmark-max-time is over.
 PRECISION = 0.01
@@ -33,7 +35,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--family", action="append", metavar="SPEC", help=options.FAMILY_HELP)
     for option in options.TABLE:
         group.addoption(option.flag, metavar="…", help=option.help)
-    group.addoption("--resume", action="store_true", help="measure only what the store lacks")
+    group.addoption("--resume", action="store_true", help="measure only what is missing or failed")
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -65,7 +67,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "cell" in metafunc.fixturenames:
         metafunc.parametrize("cell", [_param(cell, str(cell)) for cell in asked.cells])
     if "trainings" in metafunc.fixturenames:
-        params = [_param(seeds, summaries.training_id(seeds[0])) for seeds in asked.trainings]
+        params = [_param(seeds, str(seeds[0])) for seeds in asked.trainings]
         metafunc.parametrize("trainings", params)
 
 
@@ -101,7 +103,7 @@ def pytest_runtestloop(session: pytest.Session) -> Iterator[None]:
         return (yield)
     try:
         _make_folder(config.getoption("benchmark_json"))
-        config.stash[_STUDY] = _study(config)
+        config.stash[_STUDY] = _study(config, session.items)
     except InputError as error:
         pytest.exit(str(error), returncode=2)
     config.stash[_REPORT] = _report(config, session.items)
@@ -127,10 +129,17 @@ def _points(items: Iterable[pytest.Item]) -> list[pytest.Item]:
     return [item for item in items if _kind(item) != "harness"]
 
 
-def _study(config: pytest.Config) -> Study:
+def _study(config: pytest.Config, items: list[pytest.Item]) -> Study:
+    """The study of those points that were selected."""
+    chosen = [_params(item) for item in items]
+    asked = replace(
+        config.stash[_GRID],
+        cells=tuple(params["cell"] for params in chosen if "cell" in params),
+        trainings=tuple(params["trainings"] for params in chosen if "trainings" in params),
+    )
     names = ("min_rounds", "min_time", "max_time", "precision", "confidence")
     timing = {name: str(config.getoption(f"benchmark_{name}")) for name in names}
-    return Study(config.stash[_GRID], config.stash[_OPTIONS], timing)
+    return Study(asked, config.stash[_OPTIONS], timing)
 
 
 def _report(config: pytest.Config, items: list[pytest.Item]) -> progress.Report:
@@ -198,9 +207,7 @@ def _save_without_statistics(session: pytest.Session) -> None:
 def pytest_benchmark_update_json(config: pytest.Config, output_json: dict[str, Any]) -> None:
     study = config.stash.get(_STUDY, None)
     if study is not None:
-        items = _plugin(config, "session").items
-        cells = [cell for item in _points(items) if (cell := _params(item).get("cell"))]
-        output_json["howdeep"] = study.document(cells)
+        output_json["howdeep"] = study.document()
     output_json.update(plain(output_json))
 
 
@@ -221,7 +228,7 @@ def measure(request: pytest.FixtureRequest, benchmark: Any, clock: Clock) -> Cal
         benchmark.group, benchmark.params = f"{cell.family} {cell.pass_}", cell.params()
         record = request.config.stash[_STUDY].measure(cell, benchmark, clock)
         _tell(request, f"{cell}  {summaries.cell_words(record)}")
-        _conclude(benchmark, record.status, record.reason)
+        _conclude(benchmark, {record.status}, record.reason)
 
     return run
 
@@ -230,21 +237,19 @@ def measure(request: pytest.FixtureRequest, benchmark: Any, clock: Clock) -> Cal
 def train(
     request: pytest.FixtureRequest, benchmark: Any, clock: Clock
 ) -> Callable[[tuple[Training, ...]], None]:
-    """Waits for the trainings of one depth; those of the whole session are started before."""
-    study = request.config.stash[_STUDY]
-    for item in request.session.items:
-        study.runs.start(_params(item).get("trainings", ()))
+    """Waits for the trainings of one depth; their times are the rounds of the benchmark."""
 
     def run(trainings: tuple[Training, ...]) -> None:
-        runs = study.runs.wait(trainings)
-        _tell(request, f"{summaries.training_id(trainings[0])}  {summaries.runs_words(runs)}")
         benchmark.group = f"{trainings[0].family} training"
-        benchmark.params = summaries.training_params(trainings[0])
+        benchmark.params = trainings[0].params()
+        runs = request.config.stash[_STUDY].train(trainings)
+        _tell(request, f"{trainings[0]}  {summaries.runs_words(runs)}")
         benchmark.extra_info.update(plain(summaries.training_info(runs)))
-        replay_runs(runs, benchmark, clock)
-        worst = next((run for run in runs if run.status != "ok"), runs[0])
-        if all(run.status != "ok" for run in runs):
-            _conclude(benchmark, worst.status, worst.reason)
+        seconds = [run.train_seconds for run in runs if run.status == "ok" and run.train_seconds]
+        if seconds:
+            replay(seconds, 1, benchmark, clock)
+        else:
+            _conclude(benchmark, {run.status for run in runs}, runs[0].reason)
 
     return run
 
@@ -256,11 +261,12 @@ def _tell(request: pytest.FixtureRequest, line: str) -> None:
         request.config.stash[_REPORT].done(_kind(item), _weight(item), f"{_kind(item):8} {line}")
 
 
-def _conclude(benchmark: Any, status: str, reason: str | None) -> None:
+def _conclude(benchmark: Any, statuses: set[str], reason: str | None) -> None:
     """Nothing for `ok`; an error fails; what could not be measured is skipped."""
-    if status == "ok":
+    if "ok" in statuses:
         return
-    benchmark.skipped = True
-    if status == "error":
-        pytest.fail(f"{status}: {reason}", pytrace=False)
-    pytest.skip(f"{status}: {reason}")
+    benchmark.skipped = True  # nothing was timed, and the fixture need not complain
+    words = f"{', '.join(sorted(statuses))}: {reason}"
+    if "error" in statuses:
+        pytest.fail(words, pytrace=False)
+    pytest.skip(words)

@@ -1,25 +1,20 @@
 """Measures one cell: first tried in a child process, which counts and weighs it, then timed."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import torch
+from torch import nn
 
 from . import families
 from .families import Family
-from .measure import (
-    conditions,
-    cross_check,
-    kernels,
-    latency,
-    machine,
-    memory,
-    operations,
-    passes,
-)
+from .measure import cross_check, kernels, latency, machine, memory, operations, passes
+from .measure.conditions import Conditions, watched
 from .measure.state import random_state
-from .records import Cell, Facts
-from .train.trainer import OPTIMIZERS
+from .records import Cell, Facts, Operations
+from .specs import one_line
+from .train.optimizers import OPTIMIZERS
 
 # A learning rate of zero: the step does all its work, and the weights stay what they were.
 _NO_RATE = 0.0
@@ -31,17 +26,35 @@ class Fixture(Protocol):
     def __call__(self, function: Callable[[], object]) -> object: ...
 
 
-def inspect(
-    family_spec: str, input_shape: tuple[int, ...], classes: int, optimizer: str, cell: Cell
-) -> Facts:
+@dataclass(frozen=True)
+class Prepared:
+    """A network with its input on the cell's device, and its pass."""
+
+    model: nn.Module
+    inputs: Any
+    optimizer: torch.optim.Optimizer
+    pass_: passes.Pass
+
+
+def prepare(family: Family, optimizer: str, cell: Cell) -> Prepared:
+    """The cell's network, built and filled with seed 0."""
+    with random_state(seed=0):
+        model, inputs = family.build(cell.depth), family.example_input(cell.batch_size)
+    model, inputs = passes.place(model, inputs, device=cell.device, dtype=cell.dtype)
+    stepper = OPTIMIZERS[optimizer](model.parameters(), lr=_NO_RATE)
+    return Prepared(model, inputs, stepper, passes.make(cell.pass_, model, inputs, stepper))
+
+
+def weigh(cell: Cell, input_shape: tuple[int, ...], classes: int, optimizer: str) -> Facts:
     """Count the cell's operations and measure its memory. To be called in a child process."""
     torch.set_num_threads(cell.threads)
-    family = families.find(family_spec).for_task(input_shape=input_shape, classes=classes)
-    model, inputs, pass_, stepper = prepared(family, optimizer, cell)
+    family = families.find(cell.family).for_task(input_shape=input_shape, classes=classes)
+    network = prepare(family, optimizer, cell)
+    model, inputs = network.model, network.inputs
     counted = operations.count(model, inputs)
     warnings = _cross_checked(model, inputs, counted) if cell.pass_ == "forward" else []
     saved = 0 if cell.pass_ == "forward" else memory.saved_bytes(model, inputs)
-    peak = memory.peak(pass_, model, inputs, stepper, device=cell.device)
+    peak = memory.peak(network.pass_, model, inputs, network.optimizer, device=cell.device)
     return Facts(
         parameters=operations.parameter_count(model),
         flops=counted.flops(cell.pass_),
@@ -53,34 +66,24 @@ def inspect(
     )
 
 
-def time(
+def time_cell(
     family: Family, optimizer: str, cell: Cell, benchmark: Fixture, clock: latency.Clock
-) -> conditions.Conditions:
+) -> Conditions:
     """Time the cell through the fixture, whose timer `clock` must be."""
-    _, _, pass_, _ = prepared(family, optimizer, cell)
+    pass_ = prepare(family, optimizer, cell).pass_
     iteration = latency.timed(pass_, clock, machine.synchronizer(cell.device))
     latency.warm_up(iteration, clock)
-    with conditions.watch(lambda: kernels.matmul_seconds(cell.device, cell.dtype)) as found:
-        benchmark(iteration)
-    return found
+    return watched(
+        lambda: benchmark(iteration),
+        reference=lambda: kernels.matmul_seconds(cell.device, cell.dtype),
+    )
 
 
-def prepared(
-    family: Family, optimizer: str, cell: Cell
-) -> tuple[torch.nn.Module, Any, passes.Pass, torch.optim.Optimizer]:
-    """The network with seed 0 and its input on the cell's device, and its pass."""
-    with random_state(seed=0):
-        model, inputs = family.build(cell.depth), family.example_input(cell.batch_size)
-    model, inputs = passes.place(model, inputs, device=cell.device, dtype=cell.dtype)
-    stepper = OPTIMIZERS[optimizer](model.parameters(), lr=_NO_RATE)
-    return model, inputs, passes.make(cell.pass_, model, inputs, stepper), stepper
-
-
-def _cross_checked(model: torch.nn.Module, inputs: Any, counted: Any) -> list[str]:
+def _cross_checked(model: nn.Module, inputs: Any, counted: Operations) -> list[str]:
     try:
         warning = cross_check.compare(counted, cross_check.fvcore_macs(model, inputs))
-    except Exception as error:
-        warning = f"fvcore cannot cross-check this network: {type(error).__name__}"
+    except Exception as error:  # fvcore's tracer fails in many ways on odd networks
+        warning = f"fvcore cannot cross-check this network: {one_line(error)[:100]}"
     return [warning] if warning else []
 
 

@@ -6,7 +6,6 @@ and ours must not stand in its way in `sys.modules`.
 """
 
 import importlib
-import importlib.util
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -17,7 +16,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from . import specs
+from . import sources, specs
 from .specs import InputError, Spec, Value
 
 BUILT_IN = ("cifar_resnet", "mlp", "resnet")
@@ -48,6 +47,12 @@ class Family:
         depths = getattr(self._module, "depths", None)
         return tuple(depths) if depths else None
 
+    @property
+    def all_knobs(self) -> dict[str, Any]:
+        """Every knob with its value here: those of the spec and the task, and the defaults of
+        `build` (None where it has none)."""
+        return {**specs.defaults(self._build, after=1), **self.knobs}
+
     def build(self, depth: int) -> nn.Module:
         """The network of that depth; what the family raises is passed on."""
         return self._build(depth, **self.knobs)
@@ -64,7 +69,7 @@ class Family:
     def for_task(self, *, input_shape: tuple[int, ...], classes: int) -> "Family":
         """This family with `input_shape` and `classes` from a task, where it has these knobs
         and the spec leaves them open."""
-        names = specs.knob_names(self._build, after=1)
+        names = self.all_knobs
         offered: dict[str, Value] = {"input_shape": input_shape, "classes": classes}
         filled = {k: v for k, v in offered.items() if k in names and k not in self.knobs}
         return replace(self, knobs={**self.knobs, **filled})
@@ -82,7 +87,7 @@ class Family:
             try:
                 self.build(depth)
             except (ValueError, TypeError) as error:
-                raise InputError(f"{self.name}: {' '.join(str(error).split())}") from error
+                raise InputError(f"{self.name}: {specs.one_line(error)}") from error
             except Exception:
                 return
 
@@ -94,8 +99,8 @@ def find(text: str) -> Family:
         InputError: no such family, file, module, function or knob.
     """
     spec = specs.parse(text, built_in=BUILT_IN, kind="family")
-    module = _built_in(spec.target) if spec.attribute is None else specs.load_module(spec.target)
-    build = specs.attribute_of(module, _with_attribute(spec))
+    module = sources.load_module(spec.target) if spec.attribute else _built_in(spec.target)
+    build = sources.function_of(module, spec.attribute or "build", spec.target)
     if not specs.takes_any_knob(build):
         specs.check_knobs(spec, specs.knob_names(build, after=1))
     if not callable(getattr(module, "example_input", None)):
@@ -103,25 +108,14 @@ def find(text: str) -> Family:
     return Family(str(spec), spec.knobs, _code(spec, module), module, build)
 
 
-def _with_attribute(spec: Spec) -> Spec:
-    return spec if spec.attribute else replace(spec, attribute="build")
-
-
 def _code(spec: Spec, module: ModuleType) -> str:
     """What a measurement of the family depends on; the whole folder for a built-in."""
     if spec.attribute is None:
-        return specs.digest(*_FOLDER.glob("*.py"))
-    return specs.code_of(module)
+        return sources.digest(*_FOLDER.glob("*.py"))
+    return sources.code_of(module)
 
 
 def _built_in(name: str) -> ModuleType:
     if _PACKAGE not in sys.modules:
-        found = importlib.util.spec_from_file_location(
-            _PACKAGE, _FOLDER / "__init__.py", submodule_search_locations=[str(_FOLDER)]
-        )
-        assert found is not None
-        assert found.loader is not None
-        package = importlib.util.module_from_spec(found)
-        sys.modules[_PACKAGE] = package
-        found.loader.exec_module(package)
+        sources.execute(_PACKAGE, _FOLDER / "__init__.py", package=True)
     return importlib.import_module(f"{_PACKAGE}.{name}")

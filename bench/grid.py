@@ -1,7 +1,7 @@
 """The cells and trainings of a study, and whether its families can have these depths at all."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from . import families
 from .families import Family
@@ -26,8 +26,8 @@ def make(options: Options) -> Grid:
         InputError: an unknown family, task or knob, or a depth that a family cannot have.
     """
     found = {family.name: family for family in map(families.find, options.families)}
-    tasks.check(options.task)
-    points = [(family, depth) for family in found.values() for depth in _depths(family, options)]
+    options = replace(options, task=tasks.check(options.task))
+    points = [(family, depth) for family in found.values() for depth in depths(family, options)]
     for family, depth in points:
         family.check_depth(depth)
     return Grid(
@@ -37,10 +37,11 @@ def make(options: Options) -> Grid:
     )
 
 
-def _depths(family: Family, options: Options) -> tuple[int, ...]:
+def depths(family: Family, options: Options) -> tuple[int, ...]:
+    """Those asked for; else the default study's, or those that the family names."""
     if options.depths is not None:
         return options.depths
-    if family.name in DEFAULT_FAMILIES or not family.depths:
+    if options.families == DEFAULT_FAMILIES or not family.depths:
         return DEFAULT_DEPTHS
     return family.depths
 

@@ -19,6 +19,8 @@ from typing import Any
 
 import torch
 
+from .specs import one_line
+
 # A child that outlives its time limit and its parent ends itself after so many seconds more.
 GRACE_SECONDS = 10.0
 
@@ -28,12 +30,16 @@ _PRELOAD = ("torch", "torch._dynamo")
 # The system counts a wait in milliseconds, in 31 bits.
 _LONGEST_WAIT_SECONDS = 2e6
 
+# Characters of an error's text that stand in a table.
+_LONGEST_REASON = 300
+
 _OUT_OF_MEMORY_TEXTS = ("can't allocate memory", "not enough memory", "out of memory")
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """`value` when `status` is ok; else `reason` says what happened (oom, timeout, error)."""
+    """`value` when `status` is ok; else `reason` says why it is oom, timeout, error or skipped
+    (nothing was started)."""
 
     status: str
     value: Any = None
@@ -129,10 +135,8 @@ def _child(
 
 
 def _failure(error: Exception) -> Outcome:
-    text = f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"
-    if is_out_of_memory(error):
-        return Outcome("oom", reason=text)
-    return Outcome("error", reason=text)
+    status = "oom" if is_out_of_memory(error) else "error"
+    return Outcome(status, reason=one_line(error)[:_LONGEST_REASON])
 
 
 def is_out_of_memory(error: BaseException) -> bool:

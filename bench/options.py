@@ -4,7 +4,7 @@ The options of `pytest bench` and of the command share these names and parsers.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +13,8 @@ import pandas as pd
 from .measure.machine import device_error
 from .records import PASSES
 from .specs import InputError
-from .train.store import default_path
-from .train.trainer import OPTIMIZERS
+from .train.optimizers import OPTIMIZERS
+from .train.store import DEFAULT_PATH
 
 DEFAULT_FAMILIES = ("mlp", "resnet", "resnet:residual=false")
 DEFAULT_DEPTHS = (2, 4, 8, 16, 32)
@@ -25,7 +25,7 @@ class Options:
     """A study's settings. `seeds` and `threads` are numbers; times are in seconds.
 
     Attributes:
-        depths: None means 2, 4, 8, 16, 32, or what a family outside the default study names.
+        depths: None means 2, 4, 8, 16, 32 for the default families, else those a family names.
     """
 
     families: tuple[str, ...] = DEFAULT_FAMILIES
@@ -43,7 +43,7 @@ class Options:
     weight_decay: float = 0.01
     cell_timeout: float = 120.0
     run_timeout: float = 3600.0
-    store: Path = field(default_factory=default_path)
+    store: Path = DEFAULT_PATH
     resume: bool = False
 
     def __post_init__(self) -> None:
@@ -95,14 +95,20 @@ def _number(text: str) -> float:
 
 def _seconds(text: str) -> float:
     """`90`, `90s`, `2min`, `1.5h` -> seconds above 0."""
-    plain = text.replace(".", "", 1).isdigit()
     try:
-        seconds = pd.Timedelta(f"{text}s" if plain else text).total_seconds()
+        seconds = float(text)
     except ValueError:
-        seconds = 0.0
-    if not seconds > 0:
+        seconds = _timedelta_seconds(text)
+    if not 0 < seconds < float("inf"):
         raise InputError(f"takes a time above 0, such as 90s, 2min or 1h; got {text!r}")
-    return float(seconds)
+    return seconds
+
+
+def _timedelta_seconds(text: str) -> float:
+    try:
+        return float(pd.Timedelta(text).total_seconds())
+    except ValueError:
+        return 0.0
 
 
 @dataclass(frozen=True)
@@ -116,7 +122,12 @@ class Option:
 
 
 TABLE = (
-    Option("--depths", "depths", _whole_numbers, "default: 2,4,8,16,32"),
+    Option(
+        "--depths",
+        "depths",
+        _whole_numbers,
+        "default: 2,4,8,16,32, or a family's own",
+    ),
     Option("--passes", "passes", _names, "of forward,backward,step; default: all three"),
     Option("--batch-size", "batch_sizes", _whole_numbers, "default: 128; runs use the smallest"),
     Option("--device", "device", str, "cpu, cuda or cuda:N; default: cpu"),

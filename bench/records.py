@@ -61,6 +61,16 @@ class Training:
     device: str
     threads: int
 
+    def params(self) -> dict[str, str | int]:
+        """The scalars that name all seeds of one depth in a study."""
+        names = ("family", "depth", "task", "batch_size", "dtype", "device")
+        return {name: getattr(self, name) for name in names}
+
+    def __str__(self) -> str:
+        """The stable id of all seeds of one depth: `resnet-8-mnist1d-fp32-cpu`."""
+        fields = (self.family, self.depth, self.task, self.dtype, self.device)
+        return "-".join(map(str, fields))
+
 
 @dataclass(frozen=True, kw_only=True)
 class Operations:
@@ -121,6 +131,7 @@ class CellRecord:
     Attributes:
         samples: seconds per iteration, one a round.
         iterations: iterations in a round.
+        stats: pytest-benchmark's statistics of the samples, in seconds; None when not timed.
     """
 
     cell: Cell
@@ -129,6 +140,7 @@ class CellRecord:
     extra_info: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     samples: tuple[float, ...] = ()
     iterations: int = 1
+    stats: Mapping[str, Any] | None = None
 
     def row(self) -> dict[str, Any]:
         """The JSON form that the store keeps."""
@@ -140,6 +152,7 @@ class CellRecord:
             "extra_info": dict(self.extra_info),
             "samples": list(self.samples),
             "iterations": self.iterations,
+            "stats": self.stats,
         }
 
     @classmethod
@@ -154,6 +167,7 @@ class CellRecord:
             extra_info=row["extra_info"],
             samples=tuple(row["samples"]),
             iterations=row["iterations"],
+            stats=row["stats"],
         )
 
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from statistics import fmean, median, quantiles
 from typing import Any
 
-from .records import CellRecord, RunRecord, Training
+from .records import CellRecord, RunRecord
 
 
 def cell_words(record: CellRecord) -> str:
@@ -27,18 +27,6 @@ def runs_words(runs: Sequence[RunRecord]) -> str:
     split = "test" if any(run.validation_accuracy is None for run in ok) else "validation"
     scores = [getattr(run, f"{split}_accuracy") for run in ok]
     return ", ".join([*words, *([f"{split} accuracy {fmean(scores):.1%}"] if scores else [])])
-
-
-def training_id(training: Training) -> str:
-    """The stable id of all seeds of one depth: `resnet-8-mnist1d-fp32-cpu`."""
-    fields = (training.family, training.depth, training.task, training.dtype, training.device)
-    return "-".join(map(str, fields))
-
-
-def training_params(training: Training) -> dict[str, str | int]:
-    """The scalars that name the trainings of one depth in a study."""
-    names = ("family", "depth", "task", "batch_size", "dtype", "device")
-    return {name: getattr(training, name) for name in names}
 
 
 def training_info(runs: Sequence[RunRecord]) -> dict[str, Any]:

@@ -45,10 +45,10 @@ def plan(
     from bench.specs import InputError
 
     try:
-        found, options = _asked(family, depths, batch_size)
-        cells = [_cell(found, depth, options.batch_sizes[0]) for depth in options.depths]
-        wanted = per_module and not json_
-        tables = [_per_module(found, depth) for depth in options.depths] if wanted else []
+        found, planned, rows = _asked(family, depths, batch_size)
+        cells = [_cell(found, depth, rows) for depth in planned]
+        wanted = planned if per_module and not json_ else ()
+        tables = [_per_module(found, depth) for depth in wanted]
     except InputError as error:
         _fail(str(error))
     except Exception as error:  # whatever a user's network raises
@@ -64,30 +64,27 @@ def _fail(message: str) -> NoReturn:
     raise typer.Exit(BAD_INPUT)
 
 
-def _asked(family: str, depths: str | None, batch_size: str) -> tuple[Family, Any]:
-    """The family and the options, with the depths it is planned at."""
-    from dataclasses import replace
-
-    from bench import families, options
+def _asked(family: str, depths: str | None, batch_size: str) -> tuple[Family, tuple[int, ...], int]:
+    """The family, the depths it is planned at and the rows of its input."""
+    from bench import families, grid, options
     from bench.specs import InputError
 
     found = families.find(family)
-    asked = options.read({"--depths": depths, "--batch-size": batch_size})
+    texts = {"--depths": depths, "--batch-size": batch_size}
+    asked = options.read(texts, families=[family])
     if len(asked.batch_sizes) > 1:
         raise InputError("--batch-size takes one whole number here")
-    asked = replace(asked, depths=asked.depths or found.depths or options.DEFAULT_DEPTHS)
-    for depth in asked.depths or ():
+    for depth in grid.depths(found, asked):
         found.check_depth(depth)
-    return found, asked
+    return found, grid.depths(found, asked), asked.batch_sizes[0]
 
 
 def _cell(family: Family, depth: int, batch_size: int) -> dict[str, Any]:
     """One depth, by the contract of the plan's JSON. What is not predicted yet is null."""
-    from bench.measure import memory, operations
+    from bench.measure import operations
 
     model, inputs = _network(family, depth, batch_size)
     counted = operations.count(model, inputs)
-    model.train(batch_size > 1)  # a batch norm cannot train on one row
     return {
         "family": family.name,
         "depth": depth,
@@ -98,16 +95,26 @@ def _cell(family: Family, depth: int, batch_size: int) -> dict[str, Any]:
         "flops_backward": counted.flops("backward"),
         "flops_step": counted.flops("step"),
         "uncounted_ops": list(counted.uncounted_ops),
-        "activation_bytes": memory.saved_bytes(model, inputs),
+        "activation_bytes": _saved_bytes(model, inputs),
         "peak_bytes": None,
         "peak_by_kind": None,
         "fits": None,
     }
 
 
+def _saved_bytes(model: nn.Module, inputs: Any) -> int | None:
+    """In train mode; unknown where that cannot be, as with a batch norm that gets one value."""
+    from bench.measure import memory
+
+    try:
+        return memory.saved_bytes(model.train(), inputs)
+    except ValueError:
+        return None
+
+
 def _network(family: Family, depth: int, batch_size: int) -> tuple[nn.Module, Any]:
     """The network and its input on the meta device; real ones where it cannot be built or run
-    there, which takes their memory."""
+    there, which takes their memory and is said."""
     import torch
 
     from bench.measure.passes import call
@@ -118,6 +125,8 @@ def _network(family: Family, depth: int, batch_size: int) -> tuple[nn.Module, An
         call(model.eval(), inputs)
     except Exception:
         model, inputs = family.build(depth), family.example_input(batch_size)
+        note = f"{family.name} at depth {depth} does not run on the meta device: built for real"
+        typer.echo(f"howdeep plan: {note}", err=True)
     return model, inputs
 
 
@@ -145,8 +154,8 @@ def _table(cells: list[dict[str, Any]]) -> str:
         [
             str(cell["depth"]),
             f"{cell['parameters']:,}",
-            *(_short(cell[name]) for name in names),
-            f"{cell['activation_bytes'] / 2**20:,.2f} MiB",
+            *(_short(cell[name]).strip() for name in names),
+            _short(cell["activation_bytes"]) + "B",
         ]
         for cell in cells
     ]
@@ -159,10 +168,10 @@ def _table(cells: list[dict[str, Any]]) -> str:
 
 
 def _short(number: int | None) -> str:
-    """1814073344 -> 1.814 G; unknown -> -."""
+    """1814073344 -> `1.814 G`, 12 -> `12 `; unknown -> `? `."""
     if number is None:
-        return "-"
+        return "? "
     for size, prefix in _PREFIXES:
         if number >= size:
             return f"{number / size:,.3f} {prefix}"
-    return str(number)
+    return f"{number} "

@@ -62,7 +62,8 @@ def report(
 ) -> None:
     """Say how deep the network should be: best and sufficient depth, their costs, what was tried.
 
-    Exit code 0: fine; 1: no depth fits the budgets; 2: the input is wrong; 3: nothing to report.
+    Exit code 0: fine; 1: no depth fits the budgets; 2: the input is wrong;
+    3: nothing to report: no cell and no run has a result.
     """
     with _one_line_errors():
         findings = _find(files, budget or [], unit)
@@ -92,12 +93,11 @@ def _find(files: list[Path], budget: list[str], unit: Unit | None) -> Findings:
 @contextmanager
 def _one_line_errors() -> Iterator[None]:
     """Bad input ends the command with one line on standard error and exit code 2."""
-    from reports.quantity import QuantityError
-    from reports.tables import InputError
+    from reports.errors import InputError
 
     try:
         yield
-    except (InputError, QuantityError, OSError) as error:
+    except (InputError, OSError) as error:
         typer.echo(f"howdeep report: {' '.join(str(error).split())}", err=True)
         raise typer.Exit(BAD_INPUT) from None
 

@@ -4,17 +4,15 @@ Depths are compared with the best one only, two-sided at 5%. What is not claimed
 about depths that were not tried, and no curve is fitted through those that were.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
-from typing import Any
+from dataclasses import asdict, replace
 
-from reports.budget import Budget
-from reports.costs import CostTable, DepthCost
-from reports.estimates import CONFIDENCE, Comparison, Estimate, Moments, compare
-from reports.sweep import Sweep, Training
-from reports.verdict import DepthRow, Gain, Limit, Verdict, Within
+from .budget import Budget, fits_all
+from .costs import CostTable, DepthCost
+from .estimates import CONFIDENCE, Comparison, Estimate, Moments, compare
+from .sweep import Sweep, TrainingCost
+from .verdict import DepthRow, Gain, Limit, Verdict, Within
 
 
 def judge(sweep: Sweep, costs: CostTable | None = None, budgets: Sequence[Budget] = ()) -> Verdict:
@@ -29,6 +27,7 @@ def judge(sweep: Sweep, costs: CostTable | None = None, budgets: Sequence[Budget
     within = tuple(_within(budget, rows) for budget in budgets)
     return Verdict(
         family=sweep.family,
+        knobs=sweep.knobs,
         task=sweep.task,
         metric=sweep.metric,
         n_depths=len(estimates),
@@ -42,7 +41,7 @@ def judge(sweep: Sweep, costs: CostTable | None = None, budgets: Sequence[Budget
         gains=gains,
         doubling_of=doubling_of,
         under_budget=within,
-        within_all=_best_row([row for row in rows if all(_fits(row, each) for each in budgets)]),
+        within_all=_best_row([row for row in rows if fits_all(budgets, row.cost)]),
         limit=Limit(),
         notes=(*sweep.notes, *gain_notes, *_budget_notes(within), *_test_note(sweep, best)),
         rows=rows,
@@ -151,48 +150,35 @@ def _rows(
     accuracy = {each.depth: each for each in sweep.estimates}
     gain = {each.to_depth: each for each in gains}
     return tuple(
-        _row(
-            cost.get(depth, DepthCost(depth)),
-            sweep.trainings.get(depth, Training(None, None, None)),
+        DepthRow(
+            cost=_cost(cost.get(depth, DepthCost(depth)), sweep.training_costs.get(depth)),
             train=train.get(depth),
             accuracy=accuracy.get(depth),
             gain=gain.get(depth),
             against_best=against.get(depth),
         )
-        for depth in sorted({*cost, *sweep.trainings})
+        for depth in sorted({*cost, *sweep.training_costs})
     )
 
 
-def _row(cost: DepthCost, training: Training, **judged: Any) -> DepthRow:
-    return DepthRow(
-        depth=cost.depth,
-        parameters=cost.parameters if cost.parameters is not None else training.parameters,
-        flops=cost.flops,
-        step_flops=cost.step_flops,
-        latency_seconds=cost.latency_seconds,
-        iqr_seconds=cost.iqr_seconds,
-        peak_bytes=cost.peak_bytes,
-        train_seconds=training.train_seconds,
-        train_flops=training.train_flops,
-        **judged,
-    )
+def _cost(measured: DepthCost, training: TrainingCost | None) -> DepthCost:
+    """What was measured and what training took; parameters are known to both."""
+    known = asdict(training) if training else {}
+    if measured.parameters is not None:
+        known["parameters"] = measured.parameters
+    return replace(measured, **known)
 
 
 def _within(budget: Budget, rows: Sequence[DepthRow]) -> Within:
     judged = [row for row in rows if row.accuracy is not None]
-    needs = [(row.depth, getattr(row, budget.column)) for row in judged]
+    needs = [(row.depth, budget.need(row.cost)) for row in judged]
     known = [(depth, need) for depth, need in needs if need is not None]
     return Within(
         budget=budget,
-        depth=_best_row([row for row in judged if _fits(row, budget)]),
+        depth=_best_row([row for row in judged if budget.fits(row.cost)]),
         smallest_need=min(known, key=lambda each: (each[1], each[0]), default=None),
         unknown_depths=tuple(depth for depth, need in needs if need is None),
     )
-
-
-def _fits(row: DepthRow, budget: Budget) -> bool:
-    need = getattr(row, budget.column)
-    return need is not None and need <= budget.limit
 
 
 def _best_row(rows: Sequence[DepthRow]) -> int | None:

@@ -4,17 +4,15 @@ Nothing is computed here: numbers are only given their units and digits, and a c
 nothing is left out.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from reports.costs import CostTable, DepthCost, Setting
-from reports.estimates import Estimate
-from reports.findings import Findings, Warned
-from reports.verdict import DepthRow, Gain, Verdict
-from reports.words import paragraph, title
+from .costs import CostTable, DepthCost, Setting
+from .estimates import Estimate
+from .findings import Findings, Warned
+from .verdict import Gain, Verdict
+from .words import paragraph, title
 
 LEGEND = {
     "*": "* best depth",
@@ -28,7 +26,9 @@ QUARTILES = "(ms): interquartile range"
 class Block:
     """A heading with a table, its captions, paragraphs and a list, each of which may be empty.
 
-    A heading of a column may hold a line break, for drawings where width is scarce.
+    Attributes:
+        header: the columns' headings; one may hold a line break, for drawings where width is
+            scarce.
     """
 
     heading: str
@@ -97,7 +97,7 @@ def _verdict_columns(verdict: Verdict) -> list[_Column]:
     split, _, measure = verdict.metric.rpartition("_")
     return [
         _Column("depth", lambda row: f"{row.depth} {_marks(verdict, row.depth)}".rstrip()),
-        *_cost_columns(verdict.setting),
+        *map(_of_row, _cost_columns(verdict.setting)),
         _Column(f"train\n{measure} %", lambda row: _accuracy(row.train, error)),
         _Column(f"{split}\n{measure} %".strip(), lambda row: _accuracy(row.accuracy, error)),
         _Column(
@@ -121,6 +121,11 @@ def _cost_columns(setting: Setting | None) -> list[_Column]:
     ]
 
 
+def _of_row(column: _Column) -> _Column:
+    """A column of costs for the lines of a verdict."""
+    return _Column(column.heading, lambda row: column.text(row.cost))
+
+
 def _number(value: float | None, unit: float, digits: str) -> str:
     return "" if value is None else format(value / unit, digits)
 
@@ -135,7 +140,7 @@ def _count(value: float | None) -> str:
     return f"{value:.0f}"
 
 
-def _latency(row: DepthRow | DepthCost) -> str:
+def _latency(row: DepthCost) -> str:
     if row.latency_seconds is None:
         return ""
     # Three digits, and the interquartile range as precise as the median before it.
@@ -179,7 +184,7 @@ def _marks(verdict: Verdict, depth: int) -> str:
 def _captions(verdict: Verdict) -> Iterator[str]:
     shown = "".join(_marks(verdict, row.depth) for row in verdict.rows)
     yield "; ".join(words for mark, words in LEGEND.items() if mark in shown)
-    times = [QUARTILES] if any(row.iqr_seconds is not None for row in verdict.rows) else []
+    times = [QUARTILES] if any(row.cost.iqr_seconds is not None for row in verdict.rows) else []
     yield "; ".join([INTERVALS, *times])
     if verdict.setting and _setting(verdict.setting):
         yield f"costs: {_setting(verdict.setting)}"

@@ -4,15 +4,12 @@ A setting is all that a latency or a memory figure depends on besides the networ
 dtype, device, threads and machine. Figures of two settings never share a table.
 """
 
-from __future__ import annotations
-
 import statistics
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
-from itertools import groupby
+from dataclasses import dataclass, fields
 from typing import Any
 
-from reports.tables import Row, Tables, records
+from .tables import Row, Tables, grouped, records
 
 
 @dataclass(frozen=True)
@@ -30,8 +27,13 @@ class Setting:
 class DepthCost:
     """The costs of one depth; null is unknown.
 
-    latency_seconds: median of a forward pass of the batch, iqr_seconds its interquartile range.
-    flops: forward, of one sample. step_flops: of a step of the batch. peak_bytes: of a step.
+    Attributes:
+        latency_seconds: median of a forward pass of the batch.
+        iqr_seconds: its interquartile range.
+        flops: forward, of one sample.
+        step_flops: of a step of the batch.
+        peak_bytes: of a step.
+        train_seconds, train_flops: of one run, as means; only where there were runs.
     """
 
     depth: int
@@ -41,6 +43,8 @@ class DepthCost:
     iqr_seconds: float | None = None
     step_flops: float | None = None
     peak_bytes: float | None = None
+    train_seconds: float | None = None
+    train_flops: float | None = None
 
 
 @dataclass(frozen=True)
@@ -55,18 +59,11 @@ class CostTable:
 def cost_tables(tables: Tables) -> tuple[CostTable, ...]:
     """One table per family and setting, in the order of their names."""
     cells = [row for row in records(tables.cells) if row["status"] == "ok"]
-    keyed = sorted(((row["family"] or "", _setting(row), row) for row in cells), key=_key)
+    names = ("family", *(field.name for field in fields(Setting)))
     return tuple(
-        CostTable(family, setting, _depths([row for *_, row in group], setting))
-        for (family, setting), group in (
-            ((found[0][0], found[0][1]), found)
-            for found in (list(group) for _, group in groupby(keyed, key=_key))
-        )
+        CostTable(family or "", _setting(rows[0]), _depths(rows, _setting(rows[0])))
+        for (family, *_), rows in grouped(cells, names)
     )
-
-
-def _key(item: tuple[str, Setting, Row]) -> tuple[str, str]:
-    return item[0], repr(item[1])
 
 
 def _setting(row: Row) -> Setting:
@@ -79,11 +76,8 @@ def _setting(row: Row) -> Setting:
 
 
 def _depths(rows: list[Row], setting: Setting) -> tuple[DepthCost, ...]:
-    depths = sorted({row["depth"] for row in rows})
-    return tuple(
-        _depth_cost(depth, [row for row in rows if row["depth"] == depth], setting)
-        for depth in depths
-    )
+    costs = [_depth_cost(depth, same, setting) for (depth,), same in grouped(rows, ("depth",))]
+    return tuple(sorted(costs, key=lambda cost: cost.depth))
 
 
 def _depth_cost(depth: int, rows: list[Row], setting: Setting) -> DepthCost:

@@ -9,14 +9,12 @@ small names a deeper sufficient depth, and the intervals are printed), and no fi
 accuracy against depth (saturating fits cannot see a turn).
 """
 
-from __future__ import annotations
-
 import math
 import statistics
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from scipy.special import stdtr, stdtrit
+from scipy.special import expit, stdtr, stdtrit
 
 CONFIDENCE = 0.95
 ALPHA = 1 - CONFIDENCE
@@ -26,10 +24,14 @@ ASSUMED_EXAMPLES = 10_000
 
 @dataclass(frozen=True)
 class Moments:
-    """A mean with the variance of that mean; infinite degrees of freedom: the variance is known."""
+    """A mean and how well it is known.
+
+    Attributes:
+        degrees_of_freedom: of the variance; infinite where the variance is known.
+    """
 
     mean: float
-    variance: float
+    variance_of_mean: float
     degrees_of_freedom: float
 
 
@@ -47,20 +49,17 @@ class Comparison:
         """Is the second mean lower than the first, beyond the noise?"""
         return self.difference < 0 and self.p_value < ALPHA
 
-    @property
-    def significantly_better(self) -> bool:
-        """Is the second mean higher than the first, beyond the noise?"""
-        return self.difference > 0 and self.p_value < ALPHA
-
 
 @dataclass(frozen=True)
 class Estimate:
     """The accuracy of one depth, as a fraction.
 
-    mean: over the seeds.
-    raw, tested: on the scale of accuracies, and on the one where depths are compared; null when
-        nothing is known of the noise.
-    low, high: a 95% interval of the accuracy, which comes from the logit scale.
+    Attributes:
+        mean: over the seeds.
+        n_examples: behind each accuracy.
+        raw, tested: on the scale of accuracies, and on the one where depths are compared; null when
+            nothing is known of the noise.
+        low, high: a 95% interval of the accuracy, which comes from the logit scale.
     """
 
     depth: int
@@ -75,7 +74,12 @@ class Estimate:
 
 @dataclass(frozen=True)
 class Observations:
-    """The accuracies of one depth: one per seed, and the examples behind each."""
+    """What was seen of one depth.
+
+    Attributes:
+        accuracies: fractions, one a seed.
+        n_examples: behind each accuracy; null if unknown.
+    """
 
     depth: int
     accuracies: tuple[float, ...]
@@ -84,7 +88,12 @@ class Observations:
 
 @dataclass(frozen=True)
 class _Scale:
-    """A scale of accuracies: how to get onto it, and the binomial variance of one run there."""
+    """A scale of accuracies.
+
+    Attributes:
+        transform: from an accuracy and its number of examples onto the scale.
+        binomial_variance: of one run's evaluation there, from the same two.
+    """
 
     transform: Callable[[float, int], float]
     binomial_variance: Callable[[float, int], float]
@@ -162,7 +171,7 @@ def _moments(observations: Sequence[Observations], scale: _Scale) -> Mapping[int
 
 
 def _moments_of(
-    each: Observations, values: list[float], pooled: Moments | None, scale: _Scale
+    each: Observations, values: list[float], pooled: tuple[float, int] | None, scale: _Scale
 ) -> Moments | None:
     count = len(values)
     binomial = scale.binomial_variance(_mean(each.accuracies), each.n_examples or ASSUMED_EXAMPLES)
@@ -170,18 +179,19 @@ def _moments_of(
         variance = max(statistics.variance(sorted(values)), binomial)
         return Moments(_mean(values), variance / count, count - 1)
     if pooled is not None:
-        return Moments(values[0], max(pooled.variance, binomial), pooled.degrees_of_freedom)
+        variance, freedom = pooled
+        return Moments(values[0], max(variance, binomial), freedom)
     return Moments(values[0], binomial, math.inf) if each.n_examples else None
 
 
-def _pooled(samples: Sequence[Sequence[float]]) -> Moments | None:
-    """The variance between seeds over all depths that have several."""
+def _pooled(samples: Sequence[Sequence[float]]) -> tuple[float, int] | None:
+    """The variance between seeds over all depths that have several; its degrees of freedom."""
     several = sorted(sorted(values) for values in samples if len(values) > 1)
     freedom = sum(len(values) - 1 for values in several)
     if not freedom:
         return None
     total = math.fsum((len(values) - 1) * statistics.variance(values) for values in several)
-    return Moments(mean=0.0, variance=total / freedom, degrees_of_freedom=freedom)
+    return total / freedom, freedom
 
 
 def _mean(values: Sequence[float]) -> float:
@@ -192,12 +202,8 @@ def _accuracy_interval(logit: Moments | None) -> tuple[float | None, float | Non
     """A t interval on the logit scale, carried back: it never leaves 0 to 1."""
     if logit is None:
         return None, None
-    reach = _quantile(logit.degrees_of_freedom) * math.sqrt(logit.variance)
-    return _from_logit(logit.mean - reach), _from_logit(logit.mean + reach)
-
-
-def _from_logit(value: float) -> float:
-    return (1 + math.tanh(value / 2)) / 2  # 1 / (1 + exp(-value)) without overflow
+    reach = _quantile(logit.degrees_of_freedom) * math.sqrt(logit.variance_of_mean)
+    return float(expit(logit.mean - reach)), float(expit(logit.mean + reach))
 
 
 def compare(first: Moments, second: Moments) -> Comparison:
@@ -207,9 +213,9 @@ def compare(first: Moments, second: Moments) -> Comparison:
     p1(1-p1)/n1 + p2(1-p2)/n2.
     """
     difference = second.mean - first.mean
-    variance = first.variance + second.variance
+    variance = first.variance_of_mean + second.variance_of_mean
     uncertain = math.fsum(
-        sorted(each.variance**2 / each.degrees_of_freedom for each in (first, second))
+        each.variance_of_mean**2 / each.degrees_of_freedom for each in (first, second)
     )
     freedom = variance**2 / uncertain if uncertain else math.inf
     error = math.sqrt(variance)

@@ -1,29 +1,32 @@
 """All that a report says: verdicts, other costs, what stayed out, warnings, machines."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from reports.best_depth import judge
-from reports.budget import Budget
-from reports.costs import CostTable, best_match, cost_tables
-from reports.sweep import Sweep, sweeps
-from reports.tables import Row, Tables, records, unknown_as_none
-from reports.twins import twin_sentences
-from reports.verdict import Verdict
+from .best_depth import judge
+from .budget import Budget, fits_all
+from .costs import CostTable, best_match, cost_tables
+from .sweep import Sweep, sweeps
+from .tables import CELL_KEY, Row, Tables, records, unknown_as_none
+from .twins import twin_sentences
+from .verdict import Verdict
 
 EXCLUDED_FIELDS = {
-    "cell": ("family", "depth", "pass", "batch_size", "dtype", "device", "status", "reason"),
+    "cell": (*CELL_KEY, "status", "reason"),
     "run": ("family", "depth", "task", "seed", "status", "reason"),
 }
 
 
 @dataclass(frozen=True)
 class Warned:
-    """A warning and the number of cells that carry it; similar: their numbers differ."""
+    """A warning of the cells.
+
+    Attributes:
+        count: the cells that carry it.
+        similar: their texts differ, in numbers only.
+    """
 
     text: str
     count: int
@@ -32,7 +35,14 @@ class Warned:
 
 @dataclass(frozen=True)
 class Findings:
-    """What is shown; costs: the tables of settings and families that no verdict shows."""
+    """What is shown.
+
+    Attributes:
+        costs: the tables of settings and families that no verdict shows.
+        excluded: cells and runs without a result.
+        environments: the machine of each file.
+        affordable: some depth fits all budgets; true without budgets.
+    """
 
     verdicts: tuple[Verdict, ...]
     costs: tuple[CostTable, ...]
@@ -44,8 +54,10 @@ class Findings:
 
     @property
     def empty(self) -> bool:
-        """Is there nothing to report at all?"""
-        return not self.verdicts and not self.costs
+        """Has no cell and no run a result, so that there is nothing to report?"""
+        judged = any(verdict.best_depth is not None for verdict in self.verdicts)
+        measured = self.costs or any(verdict.setting for verdict in self.verdicts)
+        return not judged and not measured
 
     def as_dict(self) -> dict[str, Any]:
         """The JSON object that `howdeep report --json` prints."""
@@ -110,11 +122,7 @@ def _unjudged_notes(
 
 
 def _deepest_affordable(table: CostTable, budgets: Sequence[Budget]) -> int | None:
-    def fits(cost: object) -> bool:
-        needs = [(getattr(cost, budget.column, None), budget.limit) for budget in budgets]
-        return all(need is not None and need <= limit for need, limit in needs)
-
-    return max((cost.depth for cost in table.depths if fits(cost)), default=None)
+    return max((cost.depth for cost in table.depths if fits_all(budgets, cost)), default=None)
 
 
 def _affordable(

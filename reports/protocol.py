@@ -5,23 +5,14 @@ epochs, dtype, device, machine) the one that covers most depths is taken; of sev
 learning rates the best at each depth, as a fair comparison of depths tunes each.
 """
 
-from __future__ import annotations
-
 import statistics
 from collections.abc import Iterable, Mapping, Sequence
-from itertools import groupby
 from typing import Any
 
-from reports.tables import Row
+from .tables import SPLITS, Row, grouped
 
 PROTOCOL = ("metric", "batch_size", "epochs", "dtype", "device", "machine")
 TUNED = ("optimizer", "learning_rate", "weight_decay")
-# An accuracy and the number of examples behind it.
-SPLITS = {
-    "validation_accuracy": "n_validation",
-    "test_accuracy": "n_test",
-    "train_accuracy": "n_train",
-}
 # Summed over the rows, so the rows need an order: any total one.
 ORDERED_BY = (*PROTOCOL, *TUNED, "seed", *SPLITS, "status", "reason")
 
@@ -29,16 +20,6 @@ ORDERED_BY = (*PROTOCOL, *TUNED, "seed", *SPLITS, "status", "reason")
 def in_order(rows: Iterable[Row]) -> list[Row]:
     """The rows in a fixed order: whatever order they came in, the same sums follow."""
     return sorted(rows, key=lambda row: [row["depth"], *(repr(row[name]) for name in ORDERED_BY)])
-
-
-def grouped(rows: Iterable[Row], names: Sequence[str]) -> list[tuple[tuple[Any, ...], list[Row]]]:
-    """The rows that agree in all of `names`, with what they agree in."""
-
-    def text(row: Row) -> tuple[str, ...]:
-        return tuple(repr(row[name]) for name in names)
-
-    groups = (list(group) for _, group in groupby(sorted(rows, key=text), key=text))
-    return [(tuple(group[0][name] for name in names), group) for group in groups]
 
 
 def one_protocol(rows: Sequence[Row]) -> tuple[list[Row], dict[str, Any], tuple[str, ...]]:

@@ -1,9 +1,9 @@
 """Quantities as people type them: `5ms`, `2h`, `24GiB`, `1e15`, `10 MFLOPs`, `3GMACs`."""
 
-from __future__ import annotations
-
 import math
 import re
+
+from .errors import InputError
 
 SECONDS = {
     "": 1.0, "s": 1.0, "sec": 1.0, "second": 1.0, "seconds": 1.0,
@@ -31,22 +31,18 @@ UNITS = {
 NUMBER = re.compile(r"\s*([0-9]+(?:\.[0-9]*)?(?:[eE][+-]?[0-9]+)?|\.[0-9]+)\s*([^\W\d_]*)\s*")
 
 
-class QuantityError(ValueError):
-    """A quantity or a budget that cannot be understood."""
-
-
 def parse_quantity(text: str, unit: str) -> float:
     """The quantity in `unit` (`seconds`, `flops` or `bytes`); upper and lower case mean the same.
 
     Raises:
-        QuantityError: no positive number, or a suffix that this unit does not have.
+        InputError: no positive number, or a suffix that this unit does not have.
     """
     factors, known = UNITS[unit]
     match = NUMBER.fullmatch(text)
     suffix = match[2].lower() if match else None
     if match is None or suffix not in factors:
-        raise QuantityError(f"a number of {unit} was expected, with one of {known}; got {text!r}")
+        raise InputError(f"a number of {unit} was expected, with one of {known}; got {text!r}")
     value = float(match[1]) * factors[suffix]
     if not 0 < value < math.inf:
-        raise QuantityError(f"a quantity above 0 was expected; got {text!r}")
+        raise InputError(f"a quantity above 0 was expected; got {text!r}")
     return value

@@ -5,36 +5,23 @@ fields. Numbers that others may have replaced by text (`"UNSERIALIZABLE[…]"`) 
 analysis stands on (depth, batch size, accuracies) is refused instead.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping
 from typing import Any
 
-from reports.tables import (
+from .errors import InputError
+from .tables import (
     CELL_KEY,
     LARGEST_WHOLE,
+    MEASURES,
     RUN_NUMBERS,
     RUN_OBJECTS,
-    InputError,
+    RUN_TEXTS,
+    SPLITS,
+    STATISTICS,
     Row,
     unknown_as_none,
 )
-
-STATISTICS = {
-    "median": "latency_seconds",
-    "q1": "q1_seconds",
-    "q3": "q3_seconds",
-    "iqr": "iqr_seconds",
-    "mean": "mean_seconds",
-    "stddev": "stddev_seconds",
-    "rounds": "rounds",
-}
-EXTRA_NUMBERS = (
-    "parameters", "flops", "macs", "activation_bytes", "peak_bytes", "samples_per_second", "mfu",
-    "energy_joules", "threads",
-)  # fmt: skip
-ACCURACIES = ("train_accuracy", "validation_accuracy", "test_accuracy")
 
 
 def cell_row(
@@ -49,16 +36,19 @@ def cell_row(
 ) -> Row:
     """One cell as a row of `Tables.cells`.
 
-    params: `family, depth, pass, batch_size, dtype, device`. stats: seconds an iteration under
-    pytest-benchmark's names. extra: `extra_info`. where: the file and the row, for errors.
+    Args:
+        params: `family, depth, pass, batch_size, dtype, device`.
+        where: the file and the row, for errors.
+        stats: seconds an iteration under pytest-benchmark's names; empty if it was not timed.
+        extra: `extra_info`.
     """
-    row: Row = {name: number_or_none(extra.get(name)) for name in EXTRA_NUMBERS}
+    row: Row = {name: number_or_none(extra.get(name)) for name in MEASURES}
     row |= {ours: number_or_none(stats.get(theirs)) for theirs, ours in STATISTICS.items()}
     row |= {name: text_or_none(params.get(name)) for name in CELL_KEY}
     row |= {
         "depth": whole(params.get("depth"), f"{where}: depth"),
         "batch_size": _optional_whole(params.get("batch_size"), f"{where}: batch_size"),
-        "threads": number_or_none(threads) if threads is not None else row["threads"],
+        "threads": number_or_none(extra.get("threads") if threads is None else threads),
         "peak_source": text_or_none(extra.get("peak_source")),
         "uncounted_ops": _texts(extra.get("uncounted_ops")),
         "warnings": _texts(extra.get("warnings")),
@@ -72,13 +62,13 @@ def run_row(given: Mapping[str, Any], *, where: str) -> Row:
     """One training as a row of `Tables.runs`, its accuracies checked to be fractions."""
     row: Row = {name: given.get(name) for name in RUN_OBJECTS}
     row |= {name: number_or_none(given.get(name)) for name in RUN_NUMBERS}
-    row |= {name: fraction(given.get(name), f"{where}: {name}") for name in ACCURACIES}
+    row |= {name: fraction(given.get(name), f"{where}: {name}") for name in SPLITS}
     row["depth"] = whole(given.get("depth"), f"{where}: depth")
-    row["status"] = text_or_none(given.get("status")) or "ok"
-    for name in ("family", "task", "optimizer", "dtype", "device", "reason"):
-        row[name] = text_or_none(given.get(name))
+    row |= {name: text_or_none(given.get(name)) for name in RUN_TEXTS}
+    row["status"] = row["status"] or "ok"
     row["family"] = row["family"] or "unnamed"
-    for name in ("n_train", "n_validation", "n_test"):
+    row["knobs"] = mapping(given.get("knobs"))
+    for name in SPLITS.values():
         if row[name] is not None and row[name] <= 0:
             raise InputError(f"{where}: {name} must be a positive count; got {row[name]:g}")
     return row
@@ -128,6 +118,4 @@ def mapping(value: Any) -> Mapping[str, Any]:
 
 
 def _texts(value: Any) -> tuple[str, ...]:
-    if isinstance(value, str):
-        return (value,)
-    return tuple(str(entry) for entry in value) if isinstance(value, list | dict) else ()
+    return tuple(map(str, value)) if isinstance(value, list) else ()

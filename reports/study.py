@@ -4,15 +4,14 @@ The kind is told by what a file holds, not by its name. This module opens files;
 modules know their contents.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from pathlib import Path
 
-from reports.study_csv import read_csv
-from reports.study_json import read_json
-from reports.study_store import MAGIC, read_store
-from reports.tables import InputError, Tables, concatenate
+from .errors import InputError
+from .study_csv import read_csv
+from .study_json import read_json
+from .study_store import MAGIC, read_store
+from .tables import Tables, concatenate
 
 __all__ = ["InputError", "Tables", "read", "read_one"]
 

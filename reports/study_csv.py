@@ -4,15 +4,14 @@ One row a seed, or one row a depth with `n_test`, the number of examples behind 
 Rows are numbered as a spreadsheet does it: the header is row 1.
 """
 
-from __future__ import annotations
-
 import csv
 import math
 from collections.abc import Callable, Sequence
 from pathlib import PurePath
 from typing import Any
 
-from reports.tables import LARGEST_WHOLE, InputError, Row, Tables, cells_frame, runs_frame
+from .errors import InputError
+from .tables import LARGEST_WHOLE, Row, Tables, cells_frame, runs_frame
 
 METRICS = {
     f"{name}{suffix}": (name, unit)
@@ -33,7 +32,9 @@ DELIMITERS = ",;\t"
 def read_csv(source: str, text: str, unit: str | None = None) -> Tables:
     """The tables of a CSV text.
 
-    source: the file's name, for rows and errors; unit: `percent`, `fraction`, or None to guess.
+    Args:
+        source: the file's name, for rows and errors.
+        unit: `percent`, `fraction`, or None to guess.
     """
     header, lines = _lines(source, text)
     metric = _metric_column(source, header)

@@ -4,14 +4,13 @@ A study is a pytest-benchmark file with a top-level object `howdeep`. Without it
 as a cell if its parameters hold a `depth`; everything else in such a file is somebody else's.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from reports.rows import cell_row, mapping, run_row, text_or_none
-from reports.tables import CELL_KEY, InputError, Row, Tables, cells_frame, runs_frame
+from .errors import InputError
+from .rows import cell_row, mapping, run_row, text_or_none
+from .tables import CELL_KEY, Row, Tables, cells_frame, runs_frame
 
 SCHEMA = 1
 KEPT = "what was measured is kept in the store: `pytest bench --resume` finishes the study"

@@ -5,8 +5,6 @@ end. The file is opened read-only: the process that writes it is never held up, 
 break nothing.
 """
 
-from __future__ import annotations
-
 import json
 import sqlite3
 from collections.abc import Iterator, Mapping
@@ -14,9 +12,10 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from reports.rows import STATISTICS, cell_row, mapping, run_row, text_or_none
-from reports.study_json import check_schema, study_tables
-from reports.tables import InputError, Row, Tables, cells_frame, runs_frame
+from .errors import InputError
+from .rows import cell_row, mapping, run_row, text_or_none
+from .study_json import check_schema, study_tables
+from .tables import Row, Tables, cells_frame, runs_frame
 
 MAGIC = b"SQLite format 3\x00"
 
@@ -87,22 +86,9 @@ def _cell(row: Mapping[str, Any], where: str) -> Row:
     return cell_row(
         mapping(row.get("params")),
         where=where,
-        stats=_statistics(row.get("samples")),
+        stats=mapping(row.get("stats")),
         extra=mapping(row.get("extra_info")),
         status=text_or_none(row.get("status")) or "error",
         reason=row.get("reason"),
         threads=row.get("threads"),
     )
-
-
-def _statistics(samples: Any) -> dict[str, Any]:
-    """pytest-benchmark's own statistics of the raw samples, so that store and study agree."""
-    from pytest_benchmark.stats import Stats
-
-    stats = Stats()  # type: ignore[no-untyped-call]  # pytest-benchmark has no types
-    for seconds in samples if isinstance(samples, list) else []:
-        if isinstance(seconds, int | float):
-            stats.update(seconds)  # type: ignore[no-untyped-call]
-    if not stats:
-        return {}
-    return {name: getattr(stats, name) for name in STATISTICS}

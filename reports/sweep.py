@@ -1,18 +1,14 @@
 """The runs of one family on one task, depth by depth: estimates, and what had to stay out."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
-from reports.estimates import ASSUMED_EXAMPLES, Estimate, Observations, estimate_depths
-from reports.protocol import (
-    SPLITS,
+from .estimates import ASSUMED_EXAMPLES, Estimate, Observations, estimate_depths
+from .protocol import (
     TUNED,
     best_tuned,
-    grouped,
     in_order,
     is_finished,
     mean_of,
@@ -20,14 +16,14 @@ from reports.protocol import (
     one_protocol,
     settings_words,
 )
-from reports.tables import Row, Tables, records
+from .tables import SPLITS, Row, Tables, grouped, records
 
 # By depth, shallowest first.
 RowsByDepth = Mapping[int, list[Row]]
 
 
 @dataclass(frozen=True)
-class Training:
+class TrainingCost:
     """What training one depth took, as means over its finished runs."""
 
     parameters: float | None = None
@@ -39,21 +35,26 @@ class Training:
 class Sweep:
     """The accuracies of one family on one task.
 
-    metric: what the depths are chosen by, as the verdict calls it.
-    estimates: of that metric, for the depths with at least one finished run.
-    train, test: the same of the other splits, where they are known.
-    failed: the depths without a finished run, and how their runs ended.
-    tried: the depths that were trained to an end or diverged; one that ran out of memory was not.
-    protocol: what the runs have in common besides family and task.
+    Attributes:
+        knobs: what the family was built with, defaults included; empty where that is unknown or the
+            runs differ in it.
+        metric: what the depths are chosen by, as the verdict calls it.
+        estimates: of that metric, for the depths with at least one finished run.
+        train, test: the same of the other splits, where they are known.
+        failed: the depths without a finished run, and how their runs ended.
+        tried: the depths that were trained to an end or diverged; one that ran out of memory was
+            not.
+        protocol: what the runs have in common besides family and task.
     """
 
     family: str
+    knobs: Mapping[str, Any]
     task: str | None
     metric: str
     estimates: tuple[Estimate, ...]
     train: tuple[Estimate, ...]
     test: tuple[Estimate, ...]
-    trainings: dict[int, Training]
+    training_costs: dict[int, TrainingCost]
     failed: dict[int, str]
     tried: tuple[int, ...]
     protocol: dict[str, Any]
@@ -77,12 +78,13 @@ def _sweep(family: str, task: str | None, rows: list[Row]) -> Sweep:
     estimates = _estimates(finished, split)
     return Sweep(
         family=family,
+        knobs=_knobs(rows),
         task=task,
         metric=metric,
         estimates=estimates,
         train=_estimates(finished, "train_accuracy"),
         test=_estimates(finished, "test_accuracy") if split != "test_accuracy" else (),
-        trainings={depth: _training(group) for depth, group in finished.items()},
+        training_costs={depth: _training(group) for depth, group in finished.items()},
         failed={depth: _ends(tuned[depth]) for depth, group in finished.items() if not group},
         tried=_tried(tuned, finished),
         protocol=protocol,
@@ -95,6 +97,11 @@ def _sweep(family: str, task: str | None, rows: list[Row]) -> Sweep:
             *_noise_notes(estimates),
         ),
     )
+
+
+def _knobs(rows: Sequence[Row]) -> Mapping[str, Any]:
+    first, *others = (row["knobs"] or {} for row in rows)
+    return first if all(knobs == first for knobs in others) else {}
 
 
 def _metric(rows: Sequence[Row]) -> tuple[str, str, tuple[str, ...]]:
@@ -125,10 +132,8 @@ def _observations(depth: int, rows: Sequence[Row], split: str) -> Observations:
     return Observations(depth, tuple(sorted(row[split] for row in known)), n_examples)
 
 
-def _training(rows: Sequence[Row]) -> Training:
-    return Training(
-        *(mean_of(rows, name) for name in ("parameters", "train_seconds", "train_flops"))
-    )
+def _training(rows: Sequence[Row]) -> TrainingCost:
+    return TrainingCost(*(mean_of(rows, cost.name) for cost in fields(TrainingCost)))
 
 
 def _tried(tuned: RowsByDepth, finished: RowsByDepth) -> tuple[int, ...]:

@@ -5,11 +5,10 @@ same two tables with the same columns, so that an analysis never asks where its 
 A column is always present; what is unknown is null, never 0.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Any
 
 import pandas as pd
@@ -20,42 +19,51 @@ Row = dict[str, Any]
 LARGEST_WHOLE = 2**53
 
 CELL_KEY = ("family", "depth", "pass", "batch_size", "dtype", "device")
-
+# The columns of pytest-benchmark's statistics, in seconds an iteration.
+STATISTICS = {
+    "median": "latency_seconds",
+    "q1": "q1_seconds",
+    "q3": "q3_seconds",
+    "iqr": "iqr_seconds",
+    "mean": "mean_seconds",
+    "stddev": "stddev_seconds",
+    "rounds": "rounds",
+}
+# Numbers of a cell's `extra_info`.
+MEASURES = (
+    "parameters", "flops", "macs", "activation_bytes", "peak_bytes", "samples_per_second", "mfu",
+    "energy_joules",
+)  # fmt: skip
 CELL_OBJECTS = (
     "source", "machine", "family", "pass", "dtype", "device", "status", "reason", "peak_source",
     "uncounted_ops", "warnings",
 )  # fmt: skip
-CELL_NUMBERS = (
-    "batch_size", "threads", "latency_seconds", "q1_seconds", "q3_seconds", "iqr_seconds",
-    "mean_seconds", "stddev_seconds", "rounds", "parameters", "flops", "macs",
-    "activation_bytes", "peak_bytes", "samples_per_second", "mfu", "energy_joules",
-)  # fmt: skip
+CELL_NUMBERS = ("batch_size", "threads", *STATISTICS.values(), *MEASURES)
 
-RUN_OBJECTS = (
-    "source", "machine", "family", "task", "metric", "optimizer", "dtype", "device", "status",
-    "reason", "knobs", "loss_curve",
-)  # fmt: skip
+# An accuracy and the number of examples behind it.
+SPLITS = {
+    "validation_accuracy": "n_validation",
+    "test_accuracy": "n_test",
+    "train_accuracy": "n_train",
+}
+RUN_TEXTS = ("family", "task", "metric", "optimizer", "dtype", "device", "status", "reason")
+RUN_OBJECTS = ("source", "machine", "knobs", "loss_curve", *RUN_TEXTS)
 RUN_NUMBERS = (
-    "seed", "learning_rate", "weight_decay", "batch_size", "epochs",
-    "train_accuracy", "validation_accuracy", "test_accuracy",
-    "train_loss", "validation_loss", "test_loss", "n_train", "n_validation", "n_test",
-    "train_seconds", "train_flops", "parameters",
+    "seed", "learning_rate", "weight_decay", "batch_size", "epochs", *SPLITS, *SPLITS.values(),
+    "train_loss", "validation_loss", "test_loss", "train_seconds", "train_flops", "parameters",
 )  # fmt: skip
-
-
-class InputError(ValueError):
-    """A file that cannot be read: one line that names it, what is wrong, and the way out."""
 
 
 @dataclass(frozen=True)
 class Tables:
     """What was read.
 
-    cells: one row a measured or refused point; `flops` and `macs` are of the row's pass for its
-        whole batch, times are seconds an iteration, `latency_seconds` is the median.
-    runs: one row a training; accuracies are fractions; `metric` is how a CSV named its column.
-    environments: the machine of each file, as the file gives it.
-    notes: what the reader assumed or left out, in words.
+    Attributes:
+        cells: one row a measured or refused point; `flops` and `macs` are of the row's pass for its
+            whole batch, times are seconds an iteration, `latency_seconds` is the median.
+        runs: one row a training; accuracies are fractions; `metric` is how a CSV named its column.
+        environments: the machine of each file, as the file gives it.
+        notes: what the reader assumed or left out, in words.
     """
 
     cells: pd.DataFrame
@@ -103,6 +111,16 @@ def records(table: pd.DataFrame) -> list[Row]:
         {str(name): unknown_as_none(value) for name, value in row.items()}
         for row in table.to_dict(orient="records")
     ]
+
+
+def grouped(rows: Iterable[Row], names: Sequence[str]) -> list[tuple[tuple[Any, ...], list[Row]]]:
+    """The rows that agree in all of `names`, with what they agree in."""
+
+    def text(row: Row) -> tuple[str, ...]:
+        return tuple(repr(row[name]) for name in names)
+
+    groups = (list(group) for _, group in groupby(sorted(rows, key=text), key=text))
+    return [(tuple(group[0][name] for name in names), group) for group in groups]
 
 
 def unknown_as_none(value: Any) -> Any:

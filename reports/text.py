@@ -11,8 +11,8 @@ import re
 import textwrap
 from typing import IO, TYPE_CHECKING
 
-from reports.blocks import Block, blocks
-from reports.findings import Findings
+from .blocks import Block, blocks
+from .findings import Findings
 
 if TYPE_CHECKING:
     from rich.console import Console

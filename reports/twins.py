@@ -1,39 +1,35 @@
-"""What residual connections change: `X:residual=false` is the plain twin of `X`."""
+"""What residual connections change: a plain net against its residual twin.
 
-from __future__ import annotations
+Twins are told by the knobs that their runs were built with, defaults included, and never by their
+names: only a family's signature knows whether `mlp` has residual connections.
+"""
 
+import re
 from collections.abc import Sequence
 
-from reports.verdict import Verdict
-from reports.words import p_value, percent
-
-Spec = tuple[str, tuple[tuple[str, str], ...]]
-
-
-def parse_spec(family: str) -> Spec:
-    """A family spec as its target and its knobs in the order of their names."""
-    target, colon, knobs = family.rpartition(":")
-    if not colon or "=" not in knobs:
-        return family, ()
-    pairs = (knob.partition("=") for knob in knobs.split(","))
-    return target, tuple(sorted((name.strip(), value.strip()) for name, _, value in pairs))
+from .verdict import Verdict
+from .words import p_value, percent
 
 
 def twin_pairs(verdicts: Sequence[Verdict]) -> list[tuple[Verdict, Verdict]]:
     """(plain, residual) for each plain net with a residual twin on the same task, both judged."""
     judged = [verdict for verdict in verdicts if verdict.best_depth is not None]
-    residual = {_twin_key(each): each for each in judged if not _is_plain(each)}
-    plain = [each for each in judged if _is_plain(each)]
-    return [(each, residual[_twin_key(each)]) for each in plain if _twin_key(each) in residual]
+    plain = [each for each in judged if each.knobs.get("residual") is False]
+    return [(each, other) for each in plain for other in judged if _is_twin(each, other)]
 
 
-def _is_plain(verdict: Verdict) -> bool:
-    return dict(parse_spec(verdict.family)[1]).get("residual", "").lower() == "false"
+def _is_twin(plain: Verdict, other: Verdict) -> bool:
+    return (
+        _target(plain.family) == _target(other.family)
+        and plain.task == other.task
+        and other.knobs.get("residual") is True
+        and {**plain.knobs, "residual": True} == other.knobs
+    )
 
 
-def _twin_key(verdict: Verdict) -> tuple[Spec, str | None]:
-    target, knobs = parse_spec(verdict.family)
-    return (target, tuple(knob for knob in knobs if knob[0] != "residual")), verdict.task
+def _target(family: str) -> str:
+    """A family spec without its knobs: `net.py:build` of `net.py:build:width=64`."""
+    return re.split(r":\w+=", family, maxsplit=1)[0]
 
 
 def twin_sentences(verdicts: Sequence[Verdict]) -> tuple[str, ...]:

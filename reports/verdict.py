@@ -1,13 +1,12 @@
 """What a verdict is: frozen records of the answer, and their JSON form (design, section 3)."""
 
-from __future__ import annotations
-
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from reports.budget import Budget
-from reports.costs import Setting
-from reports.estimates import Comparison, Estimate
+from .budget import Budget
+from .costs import DepthCost, Setting
+from .estimates import Comparison, Estimate
 
 
 @dataclass(frozen=True)
@@ -30,8 +29,9 @@ class Gain:
 class Within:
     """The best depth inside a budget; null if none fits.
 
-    smallest_need: the depth that needs least of what is bounded, and how much.
-    unknown_depths: depths whose need is not known, which therefore do not fit.
+    Attributes:
+        smallest_need: the depth that needs least of what is bounded, and how much.
+        unknown_depths: depths whose need is not known, which therefore do not fit.
     """
 
     budget: Budget
@@ -59,28 +59,43 @@ class Limit:
 
 @dataclass(frozen=True)
 class DepthRow:
-    """All that is known of one depth: a line of the report's table."""
+    """All that is known of one depth: a line of the report's table.
 
-    depth: int
-    parameters: float | None
-    flops: float | None
-    step_flops: float | None
-    latency_seconds: float | None
-    iqr_seconds: float | None
-    peak_bytes: float | None
-    train_seconds: float | None
-    train_flops: float | None
+    Attributes:
+        train, accuracy: on the training split, and of the verdict's metric.
+        gain: from the depth before it.
+        against_best: null for the best depth, and where nothing is known of the noise.
+    """
+
+    cost: DepthCost
     train: Estimate | None
     accuracy: Estimate | None
     gain: Gain | None
     against_best: Comparison | None
 
+    @property
+    def depth(self) -> int:
+        """The depth that the line is about."""
+        return self.cost.depth
+
 
 @dataclass(frozen=True)
 class Verdict:
-    """The answer for one family on one task. Unknown is null, also the sufficient depth."""
+    """The answer for one family on one task. Unknown is null, also the sufficient depth.
+
+    Attributes:
+        knobs: what the family was built with, defaults included; empty where that is unknown.
+        confidence_set: the depths that cannot be told from the best; empty if nothing can be.
+        declines_from: the shallowest depth from which on accuracy is significantly worse.
+        censored: the best depth is the deepest that was tried.
+        doubling_of: what the gains are per doubling of, `FLOPs` or `depth`.
+        within_all: the best depth that fits all budgets together.
+        setting: of the costs in `rows`; null without costs.
+        failed: the depths without an accuracy, and how their runs ended.
+    """
 
     family: str
+    knobs: Mapping[str, Any]
     task: str | None
     metric: str
     n_depths: int

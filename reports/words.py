@@ -1,24 +1,15 @@
 """A verdict in words: sentences that are derived from the numbers, never typed in."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
-from reports.budget import Budget
-from reports.estimates import Estimate
-from reports.verdict import DepthRow, Verdict, Within
+from .budget import Budget
+from .estimates import Estimate
+from .verdict import DepthRow, Verdict, Within
 
 PRICED = {
     "flops": "FLOPs",
     "latency_seconds": "forward latency",
     "train_seconds": "training time",
-}
-BUDGET_NAMES = {
-    "latency_seconds": "a forward latency",
-    "flops": "forward FLOPs of a sample",
-    "train_flops": "training FLOPs",
-    "peak_bytes": "a peak memory of a step",
-    "train_seconds": "a training time",
 }
 
 
@@ -139,8 +130,10 @@ def _prices(verdict: Verdict) -> Iterator[str]:
 
 
 def _price(low: DepthRow, high: DepthRow) -> str:
-    pairs = {words: (getattr(low, name), getattr(high, name)) for name, words in PRICED.items()}
-    return ", ".join(f"{_times(b / a)} the {words}" for words, (a, b) in pairs.items() if a and b)
+    pairs = [
+        (words, getattr(low.cost, name), getattr(high.cost, name)) for name, words in PRICED.items()
+    ]
+    return ", ".join(f"{_times(b / a)} the {words}" for words, a, b in pairs if a and b)
 
 
 def _times(ratio: float) -> str:
@@ -181,7 +174,7 @@ def _within_all(verdict: Verdict) -> Iterator[str]:
 
 def budget_words(budget: Budget) -> str:
     """A budget as it is read aloud: `a forward latency of at most 5 ms`."""
-    return f"{BUDGET_NAMES[budget.column]} of at most {quantity(budget.column, budget.limit)}"
+    return f"{budget.words} of at most {quantity(budget.column, budget.limit)}"
 
 
 def quantity(column: str, value: float) -> str:

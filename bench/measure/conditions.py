@@ -4,9 +4,8 @@ On a shared machine neighbours of other guests slow this one down without showin
 so a reference matrix product is timed before and after, too.
 """
 
-import contextlib
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import psutil
@@ -20,7 +19,7 @@ SPEED_TOLERANCE = 0.25
 _SHORTEST_SECONDS = 0.1
 
 
-@dataclass
+@dataclass(frozen=True)
 class Conditions:
     """What was found out while something was timed.
 
@@ -56,18 +55,17 @@ class Conditions:
         )
 
 
-@contextlib.contextmanager
-def watch(reference: Callable[[], float]) -> Iterator[Conditions]:
-    """Fill in the conditions of what runs inside; `reference` gives seconds."""
-    conditions = Conditions()
+def watched(run: Callable[[], object], *, reference: Callable[[], float]) -> Conditions:
+    """Run, and find out the conditions meanwhile; `reference` gives seconds."""
     before = reference()
     start, busy, own = time.perf_counter(), _busy_seconds(), _own_seconds()
-    yield conditions
+    run()
     seconds = time.perf_counter() - start
-    if seconds > _SHORTEST_SECONDS:
-        used = (_busy_seconds() - busy) - (_own_seconds() - own)
-        conditions.other_cores = max(used / seconds, 0.0)
-    conditions.reference_seconds = (before + reference()) / 2
+    used = (_busy_seconds() - busy) - (_own_seconds() - own)
+    return Conditions(
+        other_cores=max(used / seconds, 0.0) if seconds > _SHORTEST_SECONDS else None,
+        reference_seconds=(before + reference()) / 2,
+    )
 
 
 def _busy_seconds() -> float:

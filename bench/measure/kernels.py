@@ -22,7 +22,7 @@ def reference_kernels(device: str, dtype: str) -> list[dict[str, Any]]:
     """Median seconds of the three kernels on `device`, with FLOP/s of the matrix product and
     bytes/s of the copy (read plus written)."""
     shared = {"device": device, "dtype": dtype}
-    size, n_bytes = MATMUL_SIZE[_kind(device)], COPY_BYTES[_kind(device)]
+    size, n_bytes = MATMUL_SIZE[torch.device(device).type], COPY_BYTES[torch.device(device).type]
     matmul, copy = matmul_seconds(device, dtype), _copy_seconds(device, n_bytes)
     return [
         {**shared, "kernel": "matmul", "size": size, "seconds": matmul,
@@ -35,13 +35,13 @@ def reference_kernels(device: str, dtype: str) -> list[dict[str, Any]]:
 
 def matmul_flops(device: str) -> int:
     """FLOPs of the reference matrix product: 2 n^3."""
-    return int(2 * MATMUL_SIZE[_kind(device)] ** 3)
+    return int(2 * MATMUL_SIZE[torch.device(device).type] ** 3)
 
 
 def matmul_seconds(device: str, dtype: str) -> float:
     """Median seconds of the reference matrix product now, on random values: a GPU multiplies
     equal ones faster than it multiplies yours."""
-    size = MATMUL_SIZE[_kind(device)]
+    size = MATMUL_SIZE[torch.device(device).type]
     generator = torch.Generator(device).manual_seed(0)
     a = torch.randn(size, size, device=device, generator=generator).to(DTYPES[dtype])
     return _median_seconds(lambda: a @ a, device)
@@ -68,7 +68,3 @@ def _median_seconds(run: Callable[[], object], device: str) -> float:
         wait()
         durations.append(time.perf_counter() - start)
     return statistics.median(durations[_WARM_UPS:])
-
-
-def _kind(device: str) -> str:
-    return device.split(":")[0]

@@ -31,7 +31,6 @@ class Clock:
     def __init__(self, now: Callable[[], float] = time.perf_counter) -> None:
         self._now = now
         self._paused = 0.0
-        self._is_paused = False
         self._recorded: Iterator[float] | None = None
 
     def __call__(self) -> float:
@@ -41,15 +40,11 @@ class Clock:
 
     @contextmanager
     def paused(self) -> Iterator[None]:
-        """Time inside does not count; a pause within a pause changes nothing."""
-        if self._is_paused:
-            yield
-            return
-        self._is_paused, start = True, self._now()
+        """Time inside does not count."""
+        start = self._now()
         try:
             yield
         finally:
-            self._is_paused = False
             self._paused += self._now() - start
 
     def replay(self, durations: Sequence[float]) -> None:

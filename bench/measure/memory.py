@@ -20,7 +20,7 @@ from ..records import Peak
 from .passes import Pass, call
 from .state import left_as_found
 
-CPU_SOURCE = "resident set of a child process (VmHWM)"
+CPU_SOURCE = "counted tensors, and growth of a child's resident set (VmHWM)"
 CUDA_SOURCE = "CUDA allocator"
 
 
@@ -60,7 +60,7 @@ def peak(
     """
     pass_.prepare()
     pass_.run()
-    if device.startswith("cuda"):
+    if torch.device(device).type == "cuda":
         return _cuda_peak(pass_, device)
     model.zero_grad(set_to_none=True)
     kept = tensor_bytes(list(model.parameters()), list(model.buffers()), inputs)

@@ -21,15 +21,14 @@ from . import trainer
 from .store import Store
 from .tasks import Task
 
-_CODE = specs.digest(Path(trainer.__file__))
-
 
 class Runs:
     """Trains networks on one task, or takes the runs from the store.
 
     Args:
         families: by the name that stands in `Training.family`, bound to the task.
-        machine_identity: part of a run's key, as its time depends on it.
+        circumstances: what a run depends on beside network and task, part of its key: the machine
+            (its time does) and our code.
         workers: trainings at once.
         timeout: seconds after which a run is given up.
     """
@@ -41,7 +40,7 @@ class Runs:
         store: Store,
         children: Children,
         *,
-        machine_identity: Mapping[str, Any],
+        circumstances: Mapping[str, Any],
         workers: int,
         timeout: float,
     ) -> None:
@@ -49,7 +48,7 @@ class Runs:
         self._task = task
         self._store = store
         self._children = children
-        self._machine = machine_identity
+        self._circumstances = circumstances
         self._timeout = timeout
         self._executor = ThreadPoolExecutor(workers)
         self._folder = Path(tempfile.mkdtemp(prefix="howdeep-"))
@@ -94,7 +93,7 @@ class Runs:
         if outcome.status == "ok":
             record: RunRecord = outcome.value
             return record
-        knobs = dict(self._families[training.family].knobs)
+        knobs = self._families[training.family].all_knobs
         return RunRecord(
             **vars(training), knobs=knobs, status=outcome.status, reason=outcome.reason
         )
@@ -117,8 +116,8 @@ class Runs:
 
     def _key(self, training: Training) -> str:
         family = self._families[training.family]
-        source = [family.knobs, family.code, self._task.code, _CODE]
-        return key("run", training, source, self._machine)
+        source = [family.all_knobs, family.code, self._task.code]
+        return key("run", training, source, self._circumstances)
 
 
 def _execute(training: Training, task_file: Path) -> RunRecord:

@@ -7,10 +7,9 @@ is killed loses nothing that was finished; several threads and processes may wri
 """
 
 import json
-import os
 import sqlite3
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
@@ -19,6 +18,8 @@ from ..records import SETTLED, plain
 from ..specs import InputError
 
 SCHEMA = 1
+
+DEFAULT_PATH = Path("results/howdeep.sqlite")
 
 _TABLES = f"""
 CREATE TABLE IF NOT EXISTS studies (id INTEGER PRIMARY KEY, started TEXT, document TEXT);
@@ -39,14 +40,16 @@ class Store:
 
     Args:
         path: the SQLite file.
-        document: what is known of a new study at its start (JSON): the environment before.
+        document: gives what is known of a new study at its start (JSON): the environment before.
         resume: go on with the newest study of the file, if there is one.
 
     Raises:
         InputError: the file is no store, is damaged, or comes from a newer version.
     """
 
-    def __init__(self, path: Path, *, document: Mapping[str, Any], resume: bool) -> None:
+    def __init__(
+        self, path: Path, *, document: Callable[[], Mapping[str, Any]], resume: bool
+    ) -> None:
         self._path = path
         self._resumed = resume
         try:
@@ -59,13 +62,15 @@ class Store:
         except (sqlite3.Error, OSError) as error:
             raise InputError(f"cannot use the store {path}: {error}") from error
 
-    def _find_or_start(self, connection: sqlite3.Connection, document: Mapping[str, Any]) -> int:
+    def _find_or_start(
+        self, connection: sqlite3.Connection, document: Callable[[], Mapping[str, Any]]
+    ) -> int:
         newest = connection.execute("SELECT max(id) FROM studies").fetchone()[0]
         if self._resumed and newest is not None:
             return int(newest)
         cursor = connection.execute(
             "INSERT INTO studies (started, document) VALUES (datetime('now'), ?)",
-            (json.dumps(plain(document)),),
+            (json.dumps(plain(document())),),
         )
         return int(cursor.lastrowid or 0)
 
@@ -86,20 +91,19 @@ class Store:
             )
 
     def kept(self, key: str) -> dict[str, Any] | None:
-        """In a resumed study the settled record under `key`, from whichever study has it; else
-        None. It then belongs to this study too."""
+        """In a resumed study the newest settled record under `key`, from whichever study has it;
+        else None. It then belongs to this study too."""
         if not self._resumed:
             return None
         with self._connection() as connection:
-            query = "SELECT kind, row FROM records WHERE key = ? ORDER BY study DESC LIMIT 1"
-            found = connection.execute(query, (key,)).fetchone()
-        if found is None:
-            return None
-        row = dict(json.loads(found[1]))
-        if row["status"] not in SETTLED:
-            return None
-        self.keep(found[0], key, row)
-        return row
+            query = "SELECT kind, row FROM records WHERE key = ? ORDER BY study DESC"
+            found = connection.execute(query, (key,)).fetchall()
+        for kind, text in found:
+            row = dict(json.loads(text))
+            if row["status"] in SETTLED:
+                self.keep(kind, key, row)
+                return row
+        return None
 
     @contextmanager
     def _connection(self) -> Iterator[sqlite3.Connection]:
@@ -132,8 +136,3 @@ def _use_write_ahead_log(connection: sqlite3.Connection) -> None:
             if time.monotonic() > deadline:
                 raise
             time.sleep(_RETRY_SECONDS)
-
-
-def default_path() -> Path:
-    """`results/howdeep.sqlite` in the working folder."""
-    return Path(os.curdir) / "results" / "howdeep.sqlite"

@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from .. import specs
+from .. import sources, specs
 from ..measure.state import random_state
 from ..specs import InputError
 
@@ -28,6 +28,7 @@ DEFAULT_TRAIN, DEFAULT_VALIDATION, DEFAULT_TEST = 4_000, 4_000, 8_000
 # Generating takes about a quarter of a millisecond a sample.
 MOST_SAMPLES = 1_000_000
 
+DIGITS_TRAIN = 1_000
 _DIGITS_SPLIT_SEED = 0
 
 
@@ -101,15 +102,18 @@ def _generate_mnist1d(n: int) -> tuple[Any, Any]:
     return inputs[:, None], np.concatenate([data["y"], data["y_test"]])
 
 
-def _digits(*, train: int = 1_000, validation: int = 397) -> Arrays:
-    """scikit-learn's 8x8 digits, inputs (n, 1, 8, 8), 10 classes, 1,797 samples in all; what is
-    not trained or validated on is the test split."""
+def _digits(*, train: int = DIGITS_TRAIN, validation: int = 397) -> Arrays:
+    """scikit-learn's 8x8 digits, inputs (n, 1, 8, 8), 10 classes, 1,797 samples in all.
+
+    Up to 1,000 are trained on; of the others, those not validated on are the test split, the same
+    whatever `train` is.
+    """
     from sklearn.datasets import load_digits
 
     inputs, labels = load_digits(return_X_y=True)
     order = np.random.default_rng(_DIGITS_SPLIT_SEED).permutation(len(labels))
     inputs = (inputs[order].reshape(-1, 1, 8, 8) - 8) / 8
-    test = len(labels) - 1_000 - validation
+    test = len(labels) - DIGITS_TRAIN - validation
     return _cut(
         inputs, labels[order], {"validation": validation, "test": max(test, 0), "train": train}
     )
@@ -128,9 +132,9 @@ def _cut(inputs: Any, labels: Any, sizes: Mapping[str, int]) -> Arrays:
 BUILT_IN: Mapping[str, Callable[..., Arrays]] = {"mnist1d": _mnist1d, "digits": _digits}
 
 
-def check(text: str) -> None:
-    """Raise `InputError` when the spec names no task or knob; no data is made."""
-    _parse(text)
+def check(text: str) -> str:
+    """The canonical spec; `InputError` when it names no task or knob. No data is made."""
+    return str(_parse(text)[0])
 
 
 def load(text: str) -> Task:
@@ -151,10 +155,11 @@ def load(text: str) -> Task:
 def _parse(text: str) -> tuple[specs.Spec, Callable[..., Arrays], str]:
     spec = specs.parse(text, built_in=BUILT_IN, kind="task")
     if spec.attribute is None:
-        function, code = BUILT_IN[spec.target], specs.digest(Path(__file__))
+        function, code = BUILT_IN[spec.target], sources.digest(Path(__file__))
     else:
-        module = specs.load_module(spec.target)
-        function, code = specs.attribute_of(module, spec), specs.code_of(module)
+        module = sources.load_module(spec.target)
+        function = sources.function_of(module, spec.attribute, spec.target)
+        code = sources.code_of(module)
     if not specs.takes_any_knob(function):
         specs.check_knobs(spec, specs.knob_names(function, after=0))
     return spec, function, code

@@ -6,7 +6,7 @@ draws; the global random states are as before afterwards.
 
 import math
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,19 +19,11 @@ from ..measure import machine, operations
 from ..measure.passes import DTYPES
 from ..measure.state import random_state
 from ..records import RunRecord, Training
+from .optimizers import OPTIMIZERS
 from .tasks import Split, Task
 
 # Rows in one batch of an evaluation; it does not change the result, only the memory.
 EVALUATION_BATCH = 1_000
-
-SGD_MOMENTUM = 0.9
-
-OPTIMIZERS: Mapping[str, Callable[..., torch.optim.Optimizer]] = {
-    "adamw": torch.optim.AdamW,
-    "adam": torch.optim.Adam,
-    "rmsprop": torch.optim.RMSprop,
-    "sgd": lambda params, **options: torch.optim.SGD(params, momentum=SGD_MOMENTUM, **options),
-}
 
 
 @dataclass(frozen=True)
@@ -92,7 +84,7 @@ class _Learner:
         )
         # Gradients of fp16 underflow unless the loss is scaled (Micikevicius et al. 2018, 3.2).
         enabled = training.dtype == "fp16"
-        self._scaler = torch.amp.GradScaler(_kind(training), enabled=enabled)
+        self._scaler = torch.amp.GradScaler(torch.device(training.device).type, enabled=enabled)
 
     def update(self, batch: Split) -> Tensor:
         """One step; the batch's mean loss before it."""
@@ -131,13 +123,8 @@ def _batches(data: Split, size: int, generator: torch.Generator) -> Iterator[Spl
 
 def _autocast(training: Training) -> torch.autocast:
     """Weights stay fp32; a lower dtype is mixed precision."""
-    enabled = training.dtype != "fp32"
-    return torch.autocast(_kind(training), DTYPES[training.dtype], enabled=enabled)
-
-
-def _kind(training: Training) -> str:
-    """`cpu` or `cuda`."""
-    return training.device.split(":")[0]
+    kind = torch.device(training.device).type
+    return torch.autocast(kind, DTYPES[training.dtype], enabled=training.dtype != "fp32")
 
 
 def _record(
@@ -145,7 +132,7 @@ def _record(
 ) -> dict[str, Any]:
     return {
         **vars(training),
-        "knobs": dict(family.knobs),
+        "knobs": family.all_knobs,
         "n_train": len(task.train),
         "n_validation": len(task.validation) if task.validation else None,
         "n_test": len(task.test),

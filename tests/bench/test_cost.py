@@ -9,10 +9,11 @@ import pytest
 import torch
 
 from bench import cost, families
+from bench.measure import passes
 from bench.measure.latency import Clock
 from bench.records import PASSES, Cell
-from bench.train.trainer import OPTIMIZERS
-from tests.bench.fakes import random_state
+from bench.train.optimizers import OPTIMIZERS
+from tests.bench.fakes import FakeTime, random_state
 
 SHAPE, CLASSES, ROWS, WIDTH = (1, 12), 3, 8, 100
 CELL = Cell(
@@ -35,7 +36,7 @@ def family() -> families.Family:
 @pytest.mark.parametrize("pass_", PASSES)
 def test_facts_are_the_closed_forms(pass_: str) -> None:
     """Parameters, FLOPs and saved bytes of a perceptron; a forward saves nothing."""
-    facts = cost.inspect("mlp", SHAPE, CLASSES, "adamw", replace(CELL, pass_=pass_))
+    facts = cost.weigh(replace(CELL, pass_=pass_), SHAPE, CLASSES, "adamw")
     forward = 2 * (FIRST + SECOND + HEAD)
     flops = {"forward": forward, "step": 3 * forward - 2 * FIRST}
     flops["backward"] = flops["step"] - forward
@@ -52,7 +53,10 @@ def test_facts_are_the_closed_forms(pass_: str) -> None:
 
 def test_a_step_holds_its_optimizers_state() -> None:
     """Adam's two moments are part of the peak; a plain gradient step's momentum is one."""
-    adam, sgd = (cost.inspect("mlp:width=1000", SHAPE, CLASSES, o, CELL) for o in ("adam", "sgd"))
+    adam, sgd = (
+        cost.weigh(replace(CELL, family="mlp:width=1000"), SHAPE, CLASSES, o)
+        for o in ("adam", "sgd")
+    )
     assert adam.peak_bytes is not None
     assert sgd.peak_bytes is not None
     one_state = 4 * 1000 * 1000
@@ -63,39 +67,50 @@ def test_a_step_holds_its_optimizers_state() -> None:
 @pytest.mark.parametrize("pass_", PASSES)
 def test_measuring_leaves_the_weights(pass_: str, optimizer: str) -> None:
     """Repetition after repetition the same network is measured."""
-    model, _, prepared, _ = cost.prepared(family(), optimizer, replace(CELL, pass_=pass_))
-    before = [p.tolist() for p in model.parameters()]
+    network = cost.prepare(family(), optimizer, replace(CELL, pass_=pass_))
+    before = [p.tolist() for p in network.model.parameters()]
     for _ in range(3):
-        prepared.prepare()
-        prepared.run()
-    assert [p.tolist() for p in model.parameters()] == before
+        network.pass_.prepare()
+        network.pass_.run()
+    assert [p.tolist() for p in network.model.parameters()] == before
 
 
 def test_the_same_cell_is_the_same_network() -> None:
     """Whatever was drawn before; and nothing is drawn from the global generators."""
     torch.manual_seed(123)
-    first, _, _, _ = cost.prepared(family(), "adamw", CELL)
+    first = cost.prepare(family(), "adamw", CELL).model
     torch.manual_seed(321)
     before = random_state()
-    second, _, _, _ = cost.prepared(family(), "adamw", CELL)
+    second = cost.prepare(family(), "adamw", CELL).model
     assert random_state() == before
     for a, b in zip(first.parameters(), second.parameters(), strict=True):
         assert torch.equal(a, b)
 
 
-def test_timing_goes_through_the_fixture() -> None:
-    """It is handed one iteration, warm, which runs the pass on the fixture's own clock."""
-    clock, seconds = Clock(), []
+def test_timing_goes_through_the_fixture(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The fixture is handed an iteration that has run before, with preparation off its clock:
+    of 3 s to prepare and 2 s to run, it sees the 2 s."""
+    time, calls = FakeTime(), []
+    clock = Clock(time)
+
+    def make(*_: object) -> passes.Pass:
+        return passes.Pass(run=lambda: _spend("run", 2), prepare=lambda: _spend("prepare", 3))
+
+    def _spend(what: str, seconds: float) -> None:
+        calls.append(what)
+        time.pass_by(seconds)
 
     def benchmark(function: Callable[[], object]) -> None:
-        for _ in range(3):
-            start = clock()
-            function()
-            seconds.append(clock() - start)
+        assert calls, "the network was not warmed up"
+        start = clock()
+        function()
+        seconds.append(clock() - start)
 
-    cost.time(family(), "adamw", CELL, benchmark, clock)
-    assert len(seconds) == 3
-    assert min(seconds) > 0
+    seconds: list[float] = []
+    monkeypatch.setattr(passes, "make", make)
+    cost.time_cell(family(), "adamw", CELL, benchmark, clock)
+    assert seconds == [2]
+    assert calls == ["prepare", "run"] * (len(calls) // 2)
 
 
 def test_where_the_count_ran_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -113,6 +128,6 @@ def test_where_the_count_ran_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyP
         "def example_input(batch_size): return torch.ones(batch_size, 6)\n"
     )
     cell = replace(CELL, family="picky.py:build", pass_="backward")
-    facts = cost.inspect(cell.family, SHAPE, CLASSES, "adamw", cell)
+    facts = cost.weigh(cell, SHAPE, CLASSES, "adamw")
     assert facts.flops == 2 * ROWS * 6 * 6
     assert any("meta" in warning and "cpu" in warning for warning in facts.warnings)

@@ -49,13 +49,14 @@ def test_settings_reach_every_cell_and_training() -> None:
 
 
 def test_a_family_outside_the_default_study_has_its_own_depths() -> None:
-    """`cifar_resnet` cannot have depth 4 or 16; what is asked for comes first."""
+    """`cifar_resnet` cannot have depth 4 or 16; what is asked for comes first. A default family by
+    itself is no default study."""
     own = families.find("cifar_resnet").depths
     assert own is not None
     made = grid.make(Options(families=("cifar_resnet", "mlp"), passes=("step",)))
     assert [(c.family, c.depth) for c in made.cells] == [
         *(("cifar_resnet", depth) for depth in own),
-        *(("mlp", depth) for depth in DEFAULT_DEPTHS),
+        *(("mlp", depth) for depth in families.find("mlp").depths or ()),
     ]
     asked = grid.make(Options(families=("cifar_resnet",), passes=("step",), depths=(20,)))
     assert [c.depth for c in asked.cells] == [20]

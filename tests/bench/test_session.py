@@ -173,7 +173,8 @@ def test_a_resumed_study_measures_nothing_twice(measured: Path) -> None:
 
 def test_a_half_is_chosen_by_its_marker(measured: Path) -> None:
     """`-m cost` measures no accuracy and `-m accuracy` no cost."""
-    bench(measured, *GRID, "--resume", "-m", "accuracy")
+    done = bench(measured, *GRID, "--resume", "-m", "accuracy")
+    assert done.returncode == 0, done.stdout + done.stderr
     document = study(measured)
     assert not _costs(document)
     assert document["howdeep"]["cells"] == []

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from bench import specs
+from bench import sources, specs
 from bench.specs import InputError, Spec, parse
 
 KNOWN = ("mlp", "resnet")
@@ -107,9 +107,9 @@ def test_a_file_can_import_its_neighbours(folder: Path) -> None:
     (folder / "inner").mkdir()
     (folder / "inner" / "spec_neighbour.py").write_text("ANSWER = 42\n")
     (folder / "inner" / "spec_net.py").write_text("from spec_neighbour import ANSWER\n")
-    module = specs.load_module("inner/spec_net.py")
+    module = sources.load_module("inner/spec_net.py")
     assert module.ANSWER == 42
-    assert specs.load_module(str(folder / "inner" / "spec_net.py")) is module
+    assert sources.load_module(str(folder / "inner" / "spec_net.py")) is module
 
 
 def test_files_of_one_name_are_two_modules(folder: Path) -> None:
@@ -117,7 +117,7 @@ def test_files_of_one_name_are_two_modules(folder: Path) -> None:
     for name in ("a", "b"):
         (folder / name).mkdir()
         (folder / name / "spec_same.py").write_text(f"NAME = {name!r}\n")
-    assert [specs.load_module(f"{name}/spec_same.py").NAME for name in "ab"] == ["a", "b"]
+    assert [sources.load_module(f"{name}/spec_same.py").NAME for name in "ab"] == ["a", "b"]
     assert "spec_same" not in sys.modules
 
 
@@ -125,7 +125,7 @@ def test_a_module_is_found_from_the_working_folder(folder: Path) -> None:
     """As `python -m` would find it."""
     (folder / "spec_package").mkdir()
     (folder / "spec_package" / "nets.py").write_text("ANSWER = 42\n")
-    assert specs.load_module("spec_package.nets").ANSWER == 42
+    assert sources.load_module("spec_package.nets").ANSWER == 42
 
 
 BROKEN = {
@@ -143,7 +143,7 @@ def test_code_that_cannot_be_loaded_is_one_line(folder: Path, kind: str, form: s
     (folder / f"spec_broken_{kind}.py").write_text(BROKEN[kind])
     for _ in range(2):
         with pytest.raises(InputError) as caught:
-            specs.load_module(form.format(kind))
+            sources.load_module(form.format(kind))
         assert f"spec_broken_{kind}" in str(caught.value)
         assert "\n" not in str(caught.value)
 
@@ -154,18 +154,18 @@ def test_code_that_cannot_be_loaded_is_one_line(folder: Path, kind: str, form: s
 def test_a_target_that_is_not_there_is_one_line(folder: Path, target: str) -> None:
     """A forgotten `.py` or an empty target, too."""
     with pytest.raises(InputError):
-        specs.load_module(target)
+        sources.load_module(target)
     assert list(folder.iterdir()) == []
 
 
 def test_a_spec_names_a_function(folder: Path) -> None:
     """What is missing or no function is refused by name."""
     (folder / "spec_attribute.py").write_text("value = 3\ndef build(depth): return depth\n")
-    module = specs.load_module("spec_attribute.py")
-    assert specs.attribute_of(module, Spec("spec_attribute.py", "build", {}))(5) == 5
+    module = sources.load_module("spec_attribute.py")
+    assert sources.function_of(module, "build", "spec_attribute.py")(5) == 5
     for name in ("value", "missing"):
         with pytest.raises(InputError, match=f"has no function '{name}'"):
-            specs.attribute_of(module, Spec("spec_attribute.py", name, {}))
+            sources.function_of(module, name, "spec_attribute.py")
 
 
 # --- knobs -------------------------------------------------------------------------------------
@@ -206,7 +206,7 @@ def test_a_digest_changes_with_the_bytes_alone(tmp_path: Path) -> None:
     a, b = tmp_path / "a.py", tmp_path / "b.py"
     a.write_text("1")
     b.write_text("2")
-    before = specs.digest(a, b)
-    assert specs.digest(b, a) == before
+    before = sources.digest(a, b)
+    assert sources.digest(b, a) == before
     b.write_text("3")
-    assert specs.digest(a, b) != before
+    assert sources.digest(a, b) != before

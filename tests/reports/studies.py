@@ -1,7 +1,5 @@
 """Small studies made from a few planted numbers, as a JSON document, a file or a store."""
 
-from __future__ import annotations
-
 import json
 import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
@@ -9,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 DEPTHS = (2, 4, 8, 16, 32)
-SETTING = {"batch_size": 128, "dtype": "float32", "device": "cpu"}
+SETTING = {"batch_size": 128, "dtype": "fp32", "device": "cpu"}
 ENVIRONMENT = {
     "cpu_model": "Example CPU 2.4GHz",
     "cores": 2,
@@ -41,7 +39,7 @@ def cost_benchmark(family: str, depth: int, pass_: str, **changes: Any) -> dict[
         },
         "extra_info": {
             "status": "ok", "parameters": 1000 * depth + 500, "flops": 2_000_000 * depth * factor,
-            "macs": 1_000_000 * depth * factor, "uncounted_ops": {}, "activation_bytes": 99 * depth,
+            "macs": 1_000_000 * depth * factor, "uncounted_ops": [], "activation_bytes": 99 * depth,
             "peak_bytes": 1_000_000 * depth + 9_000_000, "peak_source": "VmHWM",
             "samples_per_second": 128 / seconds, "mfu": None, "energy_joules": None,
             "warnings": [], "threads": 1,
@@ -50,12 +48,21 @@ def cost_benchmark(family: str, depth: int, pass_: str, **changes: Any) -> dict[
     }  # fmt: skip
 
 
+def knobs(family: str) -> dict[str, Any]:
+    """All that a family is built with: a ResNet is residual by default, an MLP is plain."""
+    target, _, asked = family.partition(":")
+    residual = target == "resnet"
+    if "residual=" in asked:
+        residual = "residual=true" in asked
+    return {"input_shape": [1, 40], "classes": 10, "width": 24, "residual": residual}
+
+
 def run(
     family: str, depth: int, seed: int, accuracy: float | None, **changes: Any
 ) -> dict[str, Any]:
     """A training with a planted validation accuracy."""
     return {
-        "family": family, "depth": depth, "knobs": {}, "task": "mnist1d", "seed": seed,
+        "family": family, "depth": depth, "knobs": knobs(family), "task": "mnist1d", "seed": seed,
         "optimizer": "adamw", "learning_rate": 0.003, "weight_decay": 0.01, "epochs": 10, **SETTING,
         "status": "ok", "reason": None,
         "train_accuracy": None if accuracy is None else min(accuracy + 0.01, 1.0),
@@ -156,7 +163,7 @@ def write_store(path: Path, study: Mapping[str, Any], *, close: bool = True) -> 
         row = {
             "params": benchmark["params"], "threads": 1, "status": "ok", "reason": None,
             "extra_info": benchmark["extra_info"], "samples": [median, 0.9 * median, 1.1 * median],
-            "iterations": 1,
+            "iterations": 1, "stats": benchmark["stats"],
         }  # fmt: skip
         add_record(connection, "cell", f"cell {index}", row)
     for index, row in enumerate(ours["runs"]):

@@ -1,7 +1,5 @@
 """Verdicts from planted accuracies."""
 
-from __future__ import annotations
-
 import json
 import random
 from pathlib import Path
@@ -73,6 +71,49 @@ def test_twins_are_told_by_their_shapes_and_not_by_their_names(tmp_path: Path) -
     swapped = studies.runs("resnet", studies.PLAIN) + studies.runs(PLAIN, studies.RESIDUAL)
     (note,) = found(tmp_path, studies.document(runs=swapped)).notes
     assert "does not decline with depth while its residual twin does" in note
+
+
+def twin_notes(path: Path, runs: list[dict[str, Any]]) -> list[str]:
+    """What a study of these runs says of residual twins."""
+    return [note for note in found(path, studies.document(runs=runs)).notes if "twin" in note]
+
+
+def test_the_same_network_by_two_names_is_no_twin(tmp_path: Path) -> None:
+    """An MLP is plain by default: `mlp:residual=false` is that MLP again."""
+    runs = studies.runs("mlp", studies.PLAIN) + studies.runs("mlp:residual=false", studies.PLAIN)
+    assert twin_notes(tmp_path, runs) == []
+
+
+def test_the_residual_twin_may_be_the_one_with_the_knob(tmp_path: Path) -> None:
+    """`mlp` is the plain twin of `mlp:residual=true`."""
+    runs = studies.runs("mlp", studies.PLAIN) + studies.runs("mlp:residual=true", studies.RESIDUAL)
+    (note,) = twin_notes(tmp_path, runs)
+    assert note.startswith(
+        "On mnist1d the plain net declines with depth while its residual twin does not (mlp: "
+    )
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"knobs": {"width": 24}},
+        {"knobs": None},
+        {"knobs": ["residual"]},
+        {"knobs": studies.knobs("resnet") | {"width": 48}},
+        {"task": "digits"},
+    ],
+)
+def test_nets_that_differ_in_more_are_no_twins(tmp_path: Path, changes: dict[str, Any]) -> None:
+    """Another width or task, or knobs that do not say whether there are residual connections."""
+    runs = studies.runs(PLAIN, studies.PLAIN)
+    assert twin_notes(tmp_path, runs + studies.runs("resnet", studies.RESIDUAL)) != []
+    assert twin_notes(tmp_path, runs + studies.runs("resnet", studies.RESIDUAL, **changes)) == []
+
+
+def test_nets_of_different_families_are_no_twins(tmp_path: Path) -> None:
+    """A plain MLP and a residual network with knobs of the same names and values."""
+    runs = studies.runs("mlp", studies.PLAIN) + studies.runs("resnet", studies.RESIDUAL)
+    assert twin_notes(tmp_path, runs) == []
 
 
 def test_the_json_has_the_keys_of_the_contract(tmp_path: Path) -> None:
@@ -187,7 +228,7 @@ def test_gain_per_doubling_is_points_over_doublings_of_flops(tmp_path: Path) -> 
     assert gain.high is not None
     assert gain.low + gain.high == pytest.approx(2 * 5.0)
     assert judged.doubling_of == "FLOPs"
-    assert judged.row(2).flops == 2_000_000 * 2 / 128
+    assert judged.row(2).cost.flops == 2_000_000 * 2 / 128
 
 
 @pytest.mark.parametrize(

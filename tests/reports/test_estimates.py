@@ -1,7 +1,5 @@
 """The statistics behind a verdict against closed forms and scipy."""
 
-from __future__ import annotations
-
 import math
 import statistics
 
@@ -43,7 +41,7 @@ def test_three_lucky_seeds_are_not_certain() -> None:
     """Equal accuracies have the variance of one evaluation, not none."""
     first, second = estimates({2: (0.900,) * 3, 4: (0.902,) * 3})
     assert first.tested is not None
-    assert first.tested.variance == pytest.approx(1 / (4000 * 0.9 * 0.1) / 3)
+    assert first.tested.variance_of_mean == pytest.approx(1 / (4000 * 0.9 * 0.1) / 3)
     assert p_value(first, second) > 0.5
 
 
@@ -70,7 +68,7 @@ def test_a_single_seed_borrows_the_spread_of_the_other_depths() -> None:
     *_, lone = estimates(wide)
     assert lone.tested is not None
     assert lone.tested.degrees_of_freedom == 4
-    assert lone.tested.variance > 10 / (4000 * 0.88 * 0.12)
+    assert lone.tested.variance_of_mean > 10 / (4000 * 0.88 * 0.12)
 
 
 def test_without_seeds_and_examples_nothing_is_known_of_the_noise() -> None:

@@ -1,7 +1,5 @@
 """Published accuracies against depth, read from CSV, give the verdicts that were published."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 

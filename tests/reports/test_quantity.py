@@ -1,11 +1,11 @@
 """Quantities and budgets as people type them."""
 
-from __future__ import annotations
-
 import pytest
 
-from reports.budget import Budget, parse_budgets
-from reports.quantity import QuantityError, parse_quantity
+from reports.budget import BOUNDED, Budget, fits_all, parse_budgets
+from reports.costs import DepthCost
+from reports.errors import InputError
+from reports.quantity import parse_quantity
 
 
 @pytest.mark.parametrize(
@@ -36,19 +36,19 @@ def test_a_quantity_with_a_suffix(text: str, unit: str, value: float) -> None:
 )
 def test_what_is_no_quantity_names_what_is_known(text: str) -> None:
     """No number, no positive one, or a suffix of something else."""
-    with pytest.raises(QuantityError, match="expected"):
+    with pytest.raises(InputError, match="expected"):
         parse_quantity(text, "seconds")
 
 
 def test_bytes_are_no_time() -> None:
     """The kind of the budget decides which suffixes there are."""
-    with pytest.raises(QuantityError, match=r"--budget latency: .*ms.*got '5GiB'"):
+    with pytest.raises(InputError, match=r"--budget latency: .*ms.*got '5GiB'"):
         parse_budgets(["latency=5GiB"])
 
 
 def test_budgets_are_repeated_or_separated_by_commas() -> None:
     """Both ways give the same budgets."""
-    expected = (Budget("latency_seconds", 0.005), Budget("peak_bytes", 2.0**31))
+    expected = (Budget("latency", 0.005), Budget("memory", 2.0**31))
     assert parse_budgets(["latency=5ms,memory=2GiB"]) == expected
     assert parse_budgets(["latency=5ms", "memory=2GiB"]) == expected
     assert str(expected[0]) == "latency_seconds<=0.005"
@@ -57,5 +57,21 @@ def test_budgets_are_repeated_or_separated_by_commas() -> None:
 @pytest.mark.parametrize("text", ["", "latency", "speed=5", "latency:5ms", "=5"])
 def test_an_unknown_budget_lists_the_known_ones(text: str) -> None:
     """The names of the budgets are in the error."""
-    with pytest.raises(QuantityError, match="latency, flops, train_flops, memory, train_time"):
+    with pytest.raises(InputError, match="latency, flops, train_flops, memory, train_time"):
         parse_budgets([text])
+
+
+@pytest.mark.parametrize("name", BOUNDED)
+def test_a_budget_allows_its_own_bound_and_nothing_unknown(name: str) -> None:
+    """Every cost that can be bounded is one of a depth."""
+    budget = Budget(name, 5.0)
+    costs = [DepthCost(8, **{budget.column: need}) for need in (4.9, 5.0, 5.1, None)]
+    assert [budget.fits(cost) for cost in costs] == [True, True, False, False]
+
+
+def test_budgets_together_are_all_kept() -> None:
+    """One that is broken is enough; without budgets everything fits."""
+    cost = DepthCost(8, flops=10.0, peak_bytes=10.0)
+    assert fits_all([Budget("flops", 10.0), Budget("memory", 11.0)], cost)
+    assert not fits_all([Budget("flops", 10.0), Budget("memory", 9.0)], cost)
+    assert fits_all([], DepthCost(8))

@@ -1,7 +1,5 @@
 """Every kind of file ends as the same tables."""
 
-from __future__ import annotations
-
 import json
 import sqlite3
 from contextlib import closing
@@ -55,6 +53,16 @@ def test_uncounted_operators_are_a_warning(tmp_path: Path) -> None:
     assert (warned.text, warned.count) == ("FLOPs do not include aten.lstm", 3)
 
 
+@pytest.mark.parametrize("strange", [None, "aten.lstm", {"aten.lstm": 2}, 7, [None, 7]])
+def test_strange_fields_of_other_writers_are_no_crash(tmp_path: Path, strange: object) -> None:
+    """Where bench writes a list of names, another file may hold anything."""
+    cells = studies.costs("mlp", (2,), uncounted_ops=strange, warnings=strange)
+    cells += [{"name": "x", "params": {"family": "mlp", "depth": 4, "pass": "step"}, "stats": 7}]
+    findings = find(read_one(studies.write(tmp_path / "s.json", studies.document(cells))))
+    assert [cost.depth for table in findings.costs for cost in table.depths] == [2, 4]
+    assert bool(findings.warnings) == isinstance(strange, list)
+
+
 def test_every_column_is_there_even_when_nothing_is(tmp_path: Path) -> None:
     """An empty study has empty tables of the full width."""
     tables = read_one(studies.write(tmp_path / "study.json", studies.document()))
@@ -90,8 +98,8 @@ def test_null_nan_and_infinity_are_unknown(tmp_path: Path) -> None:
     study = studies.document([benchmark], runs, environment=None)
     findings = find(read_one(studies.write(tmp_path / "study.json", study)))
     (verdict,) = findings.verdicts
-    assert verdict.row(2).flops is None
-    assert verdict.row(2).iqr_seconds is None
+    assert verdict.row(2).cost.flops is None
+    assert verdict.row(2).cost.iqr_seconds is None
     assert verdict.row(2).train is not None
     assert verdict.row(2).train.n_seeds == 2
     json.dumps(findings.as_dict(), allow_nan=False)
@@ -118,21 +126,26 @@ def test_other_pytest_benchmark_files_give_cells(tmp_path: Path) -> None:
 def test_the_store_says_what_the_study_says(tmp_path: Path) -> None:
     """The same rows in both give the same verdicts; only the note tells them apart."""
     study = studies.default_study()
-    for benchmark in study["benchmarks"]:  # the statistics of the three samples of the store
-        median = benchmark["stats"]["median"]
-        benchmark["stats"] = {"median": median, "iqr": 0.15 * median}
     studies.write_store(tmp_path / "kept.db", study).close()
     stored = find(read_one(tmp_path / "kept.db"))
     expected = find(read_one(studies.write(tmp_path / "study.json", study)))
     for ours, theirs in zip(stored.verdicts, expected.verdicts, strict=True):
         assert ours.as_dict() == theirs.as_dict()
-        assert [row.latency_seconds for row in ours.rows] == [
-            row.latency_seconds for row in theirs.rows
-        ]
-        assert [row.iqr_seconds for row in ours.rows] == pytest.approx(
-            [row.iqr_seconds for row in theirs.rows]
-        )
+        assert ours.rows == theirs.rows
     assert any("may be unfinished" in note for note in stored.notes)
+
+
+@pytest.mark.parametrize("change", [{"stats": None}, {"stats": "lost"}, {}])
+def test_a_cell_of_the_store_may_be_untimed(tmp_path: Path, change: dict[str, object]) -> None:
+    """Null, strange or missing statistics are unknown; what was counted is still there."""
+    path = tmp_path / "howdeep.sqlite"
+    cell = studies.cost_benchmark("mlp", 2, "forward")
+    row = {"params": cell["params"], "status": "ok", "extra_info": cell["extra_info"], **change}
+    with closing(studies.write_store(path, studies.document(), close=False)) as writer:
+        studies.add_record(writer, "cell", "untimed", row)
+    (table,) = find(read_one(path)).costs
+    assert table.depths[0].latency_seconds is None
+    assert table.depths[0].parameters == 2500
 
 
 def test_a_store_is_read_while_it_is_written(tmp_path: Path) -> None:
@@ -214,7 +227,7 @@ def test_a_table_may_tell_costs_and_training_accuracies(tmp_path: Path) -> None:
     (verdict,) = findings.verdicts
     assert (verdict.family, verdict.task, verdict.metric) == ("net", "cifar", "error")
     row = verdict.row(2)
-    assert (row.parameters, row.flops, row.latency_seconds) == (100, 1e6, 0.01)
+    assert (row.cost.parameters, row.cost.flops, row.cost.latency_seconds) == (100, 1e6, 0.01)
     assert row.train is not None
     assert row.train.mean == pytest.approx(0.945)
     assert row.accuracy is not None

@@ -1,5 +1,6 @@
 """What is found out while something is timed, with fake counters, time and speed."""
 
+from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
@@ -28,6 +29,16 @@ class FakeCores:
         monkeypatch.setattr(psutil, "cpu_times", self._machine)
         monkeypatch.setattr(psutil, "Process", lambda: SimpleNamespace(cpu_times=self._process))
 
+    def watch(self, reference: Callable[[], float], *, seconds: float, **used: float) -> Conditions:
+        """The conditions of work of so many seconds, in which so much was used."""
+
+        def run() -> None:
+            self.time.pass_by(seconds)
+            for counter, amount in used.items():
+                setattr(self, counter, getattr(self, counter) + amount)
+
+        return conditions.watched(run, reference=reference)
+
     def _machine(self) -> Any:
         fields = {"user": self.own * 0.75 + self.others, "system": self.own * 0.25}
         fields |= {"idle": 7 * self.time(), "iowait": self.waiting, "guest": 0.5 * self.others}
@@ -54,9 +65,7 @@ def fake(monkeypatch: pytest.MonkeyPatch) -> FakeCores:
 def test_busy_neighbours_are_warned_about_in_numbers(fake: FakeCores) -> None:
     """What others used a second, whatever this process used itself; virtual machines are in the
     user time already and count once."""
-    with conditions.watch(usual) as found:
-        fake.time.pass_by(10)
-        fake.own, fake.others = 20, 15
+    found = fake.watch(usual, seconds=10, own=20, others=15)
     assert found.other_cores == pytest.approx(1.5)
     (warning,) = found.warnings(usual_seconds=USUAL)
     assert "1.5 cores" in warning
@@ -65,18 +74,14 @@ def test_busy_neighbours_are_warned_about_in_numbers(fake: FakeCores) -> None:
 
 def test_an_idle_machine_gives_no_warning(fake: FakeCores) -> None:
     """This process's own work and waiting for disks are nobody else's."""
-    with conditions.watch(usual) as found:
-        fake.time.pass_by(10)
-        fake.own, fake.waiting = 40, 30
+    found = fake.watch(usual, seconds=10, own=40, waiting=30)
     assert found.other_cores == pytest.approx(0)
     assert found.warnings(usual_seconds=USUAL) == ()
 
 
 def test_a_moment_is_too_short_to_tell(fake: FakeCores) -> None:
     """The kernel counts in hundredths of a second: unknown, not zero."""
-    with conditions.watch(usual) as found:
-        fake.time.pass_by(0.01)
-        fake.others = 0.01
+    found = fake.watch(usual, seconds=0.01, others=0.01)
     assert found.other_cores is None
     assert found.warnings(usual_seconds=USUAL) == ()
 
@@ -89,8 +94,7 @@ def test_the_reference_runs_before_and_after_and_counts_for_nobody(fake: FakeCor
         fake.others += 5
         return next(durations)
 
-    with conditions.watch(reference) as found:
-        fake.time.pass_by(10)
+    found = fake.watch(reference, seconds=10)
     assert found.reference_seconds == pytest.approx(0.02)
     assert found.other_cores == pytest.approx(0)
 

@@ -29,17 +29,6 @@ def test_paused_time_does_not_count(time: FakeTime, clock: Clock) -> None:
     assert clock() == 1 + 2 + 2
 
 
-def test_a_pause_within_a_pause_counts_once(time: FakeTime, clock: Clock) -> None:
-    """Nested pauses are one pause: the clock never runs backwards."""
-    time.pass_by(1)
-    with clock.paused():
-        time.pass_by(3)
-        with clock.paused():
-            time.pass_by(4)
-        time.pass_by(5)
-    assert clock() == 1
-
-
 def test_a_pause_ends_with_an_error(time: FakeTime, clock: Clock) -> None:
     """Preparation that raises is off the clock, and the clock goes on."""
 

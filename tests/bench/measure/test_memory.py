@@ -15,7 +15,7 @@ from bench.isolate import Children
 from bench.measure import memory
 from bench.measure.passes import Pass, make
 from bench.records import Peak
-from bench.train.trainer import OPTIMIZERS
+from bench.train.optimizers import OPTIMIZERS
 
 FP32 = 4
 MIB = 2**20

@@ -63,9 +63,9 @@ class Sessions:
         runs = Runs(
             families or {"mlp": family(), "resnet": family("resnet")},
             task(code=code),
-            Store(self.path, document={}, resume=resume),
+            Store(self.path, document=dict, resume=resume),
             self.children,  # type: ignore[arg-type]
-            machine_identity={"cpu": machine},
+            circumstances={"cpu": machine},
             workers=1,
             timeout=timeout,
         )
@@ -107,7 +107,7 @@ def test_a_training_that_fails_is_a_row(
     failed, fine = session().wait(seeds(0, 1))
     assert (failed.status, failed.reason, failed.test_accuracy) == (status, "because", None)
     assert {name: getattr(failed, name) for name in vars(training())} == vars(training())
-    assert failed.knobs == family().knobs
+    assert failed.knobs == family().all_knobs
     assert fine.status == "ok"
 
 

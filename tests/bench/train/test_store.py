@@ -13,13 +13,13 @@ import pytest
 
 from bench.records import SETTLED
 from bench.specs import InputError
-from bench.train.store import SCHEMA, Store, default_path
+from bench.train.store import DEFAULT_PATH, SCHEMA, Store
 
 OK = {"status": "ok", "value": 1.5}
 
 
 def opened(path: Path, *, resume: bool = True, document: dict[str, Any] | None = None) -> Store:
-    return Store(path, document=document or {}, resume=resume)
+    return Store(path, document=lambda: document or {}, resume=resume)
 
 
 @pytest.fixture
@@ -38,7 +38,7 @@ def studies(path: Path) -> int:
 
 def test_default_is_results_in_the_working_folder() -> None:
     """Which git ignores."""
-    assert default_path() == Path("results/howdeep.sqlite")
+    assert Path("results/howdeep.sqlite") == DEFAULT_PATH
 
 
 def test_what_is_kept_comes_back_when_resumed(path: Path) -> None:
@@ -175,7 +175,7 @@ import itertools, sys
 from pathlib import Path
 from bench.train.store import Store
 path, name, limit = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
-store = Store(path, document={}, resume=True)
+store = Store(path, document=dict, resume=True)
 numbers = range(limit) if limit else itertools.count()
 for i in numbers:
     store.keep("run", f"{name}{i}", {"status": "ok", "number": i, "text": "x" * 1000})

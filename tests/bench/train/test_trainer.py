@@ -8,8 +8,9 @@ import pytest
 
 from bench import families
 from bench.records import RunRecord
+from bench.train.optimizers import OPTIMIZERS
 from bench.train.tasks import Split, Task
-from bench.train.trainer import OPTIMIZERS, train
+from bench.train.trainer import train
 from tests.bench.fakes import random_state
 from tests.bench.train.small import SHAPE, family, task, training
 
@@ -84,7 +85,8 @@ def test_a_record_says_all_that_was_asked_and_found() -> None:
     asked = training(seed=3)
     record = train(family(), task(), asked)
     assert {name: getattr(record, name) for name in vars(asked)} == vars(asked)
-    assert record.knobs == {"input_shape": SHAPE, "classes": 2}
+    assert record.knobs["input_shape"] == SHAPE
+    assert (record.knobs["width"], record.knobs["residual"]) == (100, False)  # the defaults, too
     assert (record.n_train, record.n_validation, record.n_test) == (40, 20, 30)
     assert record.parameters == 6 * 100 + 100 + 100 * 2 + 2
     assert len(record.loss_curve) == asked.epochs

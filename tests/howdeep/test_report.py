@@ -1,7 +1,5 @@
 """`howdeep report` as it is typed: what it prints, what it writes, how it ends."""
 
-from __future__ import annotations
-
 import json
 import os
 import re
@@ -21,7 +19,7 @@ from typer.testing import CliRunner
 from howdeep.report import report
 from tests.reports import studies
 
-GOLDEN = Path(__file__).parent / "golden"
+GOLDEN = Path(__file__).parents[1] / "reports" / "golden"
 
 
 def howdeep_report(*arguments: str | Path) -> Result:
@@ -136,6 +134,27 @@ def test_nothing_to_report_is_exit_code_3(tmp_path: Path) -> None:
     result = howdeep_report(path, "--json")
     assert result.exit_code == 3
     assert json.loads(result.stdout) == {"depths": [], "notes": [], "excluded": []}
+
+
+def test_runs_that_all_failed_are_exit_code_3(tmp_path: Path) -> None:
+    """No cell and no run has a result; how the runs ended is shown all the same."""
+    failed = [studies.run("mlp", 8, 0, None, status="error", reason="boom")]
+    path = studies.write(tmp_path / "study.json", studies.document(runs=failed))
+    result = howdeep_report(path)
+    assert result.exit_code == 3
+    assert "no cell and no run has a result" in result.stderr
+    assert "error (boom)" in result.stdout
+    studies.write(path, studies.document(studies.costs("mlp"), failed))
+    assert howdeep_report(path).exit_code == 0
+
+
+def test_an_undetermined_shape_is_a_result(tmp_path: Path) -> None:
+    """Exit code 0: the report says what is known and that the noise hides the rest."""
+    runs = studies.runs("mlp", {2: 0.9, 4: 0.9})
+    path = studies.write(tmp_path / "study.json", studies.document(runs=runs))
+    result = howdeep_report(path)
+    assert result.exit_code == 0
+    assert "The shape is undetermined" in result.output
 
 
 def test_names_may_hold_markup(tmp_path: Path) -> None:

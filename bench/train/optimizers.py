@@ -1,0 +1,14 @@
+"""The optimizers by name: a table from name to `(parameters, *, lr, weight_decay) -> Optimizer`."""
+
+from collections.abc import Callable, Mapping
+
+import torch
+
+SGD_MOMENTUM = 0.9
+
+OPTIMIZERS: Mapping[str, Callable[..., torch.optim.Optimizer]] = {
+    "adamw": torch.optim.AdamW,
+    "adam": torch.optim.Adam,
+    "rmsprop": torch.optim.RMSprop,
+    "sgd": lambda params, **options: torch.optim.SGD(params, momentum=SGD_MOMENTUM, **options),
+}
