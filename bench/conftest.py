@@ -1,5 +1,6 @@
 """The options of `pytest bench`, its cells and trainings, and what is added to its JSON."""
 
+import contextlib
 import json
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
@@ -119,8 +120,10 @@ def _make_folder(json_path: Path | None) -> None:
         return
     try:
         json_path.parent.mkdir(parents=True, exist_ok=True)
-        with json_path.open("ab"):
-            pass
+        with contextlib.ExitStack() as stack:
+            if not json_path.exists():
+                stack.callback(json_path.unlink, missing_ok=True)
+            stack.enter_context(json_path.open("ab"))
     except OSError as error:
         raise InputError(f"cannot write --benchmark-json {json_path}: {error}") from error
 

@@ -28,11 +28,12 @@ class Fixture(Protocol):
 
 @dataclass(frozen=True)
 class Prepared:
-    """A network with its input on the cell's device, and its pass."""
+    """A network with its input on the cell's device, and its pass. `optimizer` is None where
+    nothing can be trained."""
 
     model: nn.Module
     inputs: Any
-    optimizer: torch.optim.Optimizer
+    optimizer: torch.optim.Optimizer | None
     pass_: passes.Pass
 
 
@@ -41,7 +42,10 @@ def prepare(family: Family, optimizer: str, cell: Cell) -> Prepared:
     with random_state(seed=0):
         model, inputs = family.build(cell.depth), family.example_input(cell.batch_size)
     model, inputs = passes.place(model, inputs, device=cell.device, dtype=cell.dtype)
-    stepper = OPTIMIZERS[optimizer](model.parameters(), lr=_NO_RATE)
+    trained = [p for p in model.parameters() if p.requires_grad]
+    if cell.pass_ != "forward" and not trained:
+        raise ValueError(f"no parameter needs a gradient: {cell.pass_} has nothing to do")
+    stepper = OPTIMIZERS[optimizer](trained, lr=_NO_RATE) if trained else None
     return Prepared(model, inputs, stepper, passes.make(cell.pass_, model, inputs, stepper))
 
 

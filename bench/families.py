@@ -55,7 +55,11 @@ class Family:
 
     def build(self, depth: int) -> nn.Module:
         """The network of that depth; what the family raises is passed on."""
-        return self._build(depth, **self.knobs)
+        model = self._build(depth, **self.knobs)
+        if not isinstance(model, nn.Module):
+            found = type(model).__name__
+            raise TypeError(f"build({depth}) must return a torch.nn.Module; got {found}")
+        return model
 
     def example_input(self, batch_size: int) -> Any:
         """A tensor, tuple or dict of tensors with `batch_size` rows.
@@ -83,10 +87,10 @@ class Family:
         try:
             with torch.device("meta"):
                 self.build(depth)
-        except Exception:
+        except (Exception, SystemExit):
             try:
                 self.build(depth)
-            except (ValueError, TypeError) as error:
+            except (ValueError, TypeError, SystemExit) as error:
                 raise InputError(f"{self.name}: {specs.one_line(error)}") from error
             except Exception:
                 return

@@ -1,10 +1,12 @@
 """The cells and trainings of a study, and whether its families can have these depths at all."""
 
+import contextlib
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from . import families
 from .families import Family
+from .isolate import OutOfTimeError, time_limit
 from .options import DEFAULT_DEPTHS, DEFAULT_FAMILIES, Options
 from .records import Cell, Training
 from .train import tasks
@@ -29,7 +31,8 @@ def make(options: Options) -> Grid:
     options = replace(options, task=tasks.check(options.task))
     points = [(family, depth) for family in found.values() for depth in depths(family, options)]
     for family, depth in points:
-        family.check_depth(depth)
+        with contextlib.suppress(OutOfTimeError), time_limit(options.cell_timeout):
+            family.check_depth(depth)  # what takes too long here will do so in its child
     return Grid(
         tuple(found.values()),
         tuple(cell for point in points for cell in _cells(*point, options)),

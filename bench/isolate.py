@@ -4,13 +4,14 @@ Children come from a fork server, a process of its own that has imported PyTorch
 been computed in: each is fresh, starts in milliseconds and inherits no memory of the caller.
 """
 
+import atexit
 import contextlib
 import gc
 import multiprocessing
 import os
 import signal
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import ForkServerProcess
@@ -49,6 +50,30 @@ class Outcome:
 _ENDED = Outcome("skipped", reason="the session was ended")
 
 
+class OutOfTimeError(Exception):
+    """What ran in `time_limit` took too long."""
+
+
+@contextlib.contextmanager
+def time_limit(seconds: float) -> Iterator[None]:
+    """Raise `OutOfTimeError` in what runs inside, once it has taken so long.
+
+    For the main thread, and for what Python can interrupt: a call of compiled code that never
+    returns can only be ended in a child.
+    """
+
+    def stop(*_: object) -> None:
+        raise OutOfTimeError(f"not finished after {seconds:g} s")
+
+    before = signal.signal(signal.SIGALRM, stop)
+    signal.setitimer(signal.ITIMER_REAL, min(seconds, _LONGEST_WAIT_SECONDS))
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
 class Children:
     """Runs functions in children; safe to use from several threads."""
 
@@ -58,6 +83,9 @@ class Children:
         self._alive: set[ForkServerProcess] = set()
         self._lock = threading.Lock()
         self._closed = False
+        # Not daemons, which may have no children of their own; so ended here, before they are
+        # waited for at the exit.
+        atexit.register(self.close)
 
     def call(self, function: Callable[..., Any], *args: Any, timeout: float) -> Outcome:
         """`function(*args)` in a fresh child, at most `timeout` seconds.
@@ -66,7 +94,6 @@ class Children:
         """
         ours, theirs = self._context.Pipe(duplex=False)
         process = self._context.Process(target=_child, args=(theirs, timeout, function, args))
-        process.daemon = True
         with self._lock:
             if self._closed:
                 return _ENDED
@@ -82,6 +109,7 @@ class Children:
 
     def close(self) -> None:
         """Kill whatever still runs; later calls start nothing."""
+        atexit.unregister(self.close)
         with self._lock:
             self._closed = True
             for process in self._alive:

@@ -76,11 +76,10 @@ def parse_value(text: str) -> Value:
         return text.lower() == "true"
     if re.fullmatch(r"\d+(x\d+)+", text):
         return tuple(int(n) for n in text.split("x"))
-    for number in (int, float):
-        try:
-            return number(text)
-        except ValueError:
-            continue
+    if re.fullmatch(r"[+-]?[0-9]+", text):
+        return int(text)
+    if re.fullmatch(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)(e[+-]?[0-9]+)?", text, re.IGNORECASE):
+        return float(text)
     return text
 
 

@@ -10,7 +10,7 @@ import torch
 from . import cost, sources
 from .families import Family
 from .grid import Grid
-from .isolate import Children, Outcome, is_out_of_memory
+from .isolate import Children, Outcome, OutOfTimeError, is_out_of_memory, time_limit
 from .measure import kernels, machine
 from .measure.conditions import Conditions
 from .measure.latency import Clock
@@ -23,6 +23,10 @@ from .train.runs import Runs, workers
 from .train.store import Store
 
 SCHEMA = 1
+
+# To time a cell takes about eight passes at least (one to warm up, two to calibrate, five rounds);
+# in its trial two passes stayed under the time limit.
+_TIMING_SHARE = 4
 
 # What a measurement depends on beside the network: a change here makes kept records old.
 _ROOM = Path(__file__).parent
@@ -103,7 +107,10 @@ class Study:
             return CellRecord(cell=cell, status=outcome.status, reason=outcome.reason)
         family, optimizer = self._families[cell.family], self._options.optimizer
         try:
-            conditions = cost.time_cell(family, optimizer, cell, benchmark, clock)
+            with time_limit(_TIMING_SHARE * self._options.cell_timeout):
+                conditions = cost.time_cell(family, optimizer, cell, benchmark, clock)
+        except OutOfTimeError as error:
+            return CellRecord(cell=cell, status="timeout", reason=f"while it was timed: {error}")
         except Exception as error:  # whatever a user's network raises
             status = "oom" if is_out_of_memory(error) else "error"
             return CellRecord(cell=cell, status=status, reason=one_line(error))

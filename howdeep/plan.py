@@ -80,10 +80,28 @@ def _asked(family: str, depths: str | None, batch_size: str) -> tuple[Family, tu
 
 
 def _cell(family: Family, depth: int, batch_size: int) -> dict[str, Any]:
-    """One depth, by the contract of the plan's JSON. What is not predicted yet is null."""
+    """One depth, counted on the meta device; with real weights, which is said, where the network
+    cannot be built or run there."""
+    import torch
+
+    try:
+        with torch.device("meta"):
+            model, inputs = family.build(depth), family.example_input(batch_size)
+        return _counted(family, depth, batch_size, model, inputs)
+    except Exception:
+        model, inputs = family.build(depth), family.example_input(batch_size)
+        cell = _counted(family, depth, batch_size, model, inputs)
+    note = f"{family.name} at depth {depth} does not run on the meta device: built for real"
+    typer.echo(f"howdeep plan: {note}", err=True)
+    return cell
+
+
+def _counted(
+    family: Family, depth: int, batch_size: int, model: nn.Module, inputs: Any
+) -> dict[str, Any]:
+    """The contract of the plan's JSON. What is not predicted yet is null."""
     from bench.measure import operations
 
-    model, inputs = _network(family, depth, batch_size)
     counted = operations.count(model, inputs)
     return {
         "family": family.name,
@@ -110,24 +128,6 @@ def _saved_bytes(model: nn.Module, inputs: Any) -> int | None:
         return memory.saved_bytes(model.train(), inputs)
     except ValueError:
         return None
-
-
-def _network(family: Family, depth: int, batch_size: int) -> tuple[nn.Module, Any]:
-    """The network and its input on the meta device; real ones where it cannot be built or run
-    there, which takes their memory and is said."""
-    import torch
-
-    from bench.measure.passes import call
-
-    try:
-        with torch.device("meta"):
-            model, inputs = family.build(depth), family.example_input(batch_size)
-        call(model.eval(), inputs)
-    except Exception:
-        model, inputs = family.build(depth), family.example_input(batch_size)
-        note = f"{family.name} at depth {depth} does not run on the meta device: built for real"
-        typer.echo(f"howdeep plan: {note}", err=True)
-    return model, inputs
 
 
 def _per_module(family: Family, depth: int) -> str:

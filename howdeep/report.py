@@ -63,7 +63,7 @@ def report(
     """Say how deep the network should be: best and sufficient depth, their costs, what was tried.
 
     Exit code 0: fine; 1: no depth fits the budgets; 2: the input is wrong;
-    3: nothing to report: no cell and no run has a result.
+    3: no result at all, or too little evidence for any verdict.
     """
     with _one_line_errors():
         findings = _find(files, budget or [], unit)
@@ -110,10 +110,14 @@ def _tolerate(stream: object) -> None:
 
 def _write(content: str, path: Path) -> None:
     """Written beside and renamed: a report that was there stays whole until the new one is."""
-    path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.with_name(f".{path.name}.new")
-    beside.write_text(content, encoding="utf-8")
-    beside.replace(path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        beside.write_text(content, encoding="utf-8")
+        beside.replace(path)
+    except OSError as error:
+        beside.unlink(missing_ok=True)
+        raise OSError(f"cannot write {path}: {error.strerror}") from error
 
 
 def _markdown(findings: Findings) -> str:
@@ -141,4 +145,6 @@ def _print(findings: Findings) -> None:
 def _exit_code(findings: Findings) -> int:
     if findings.empty:
         return CANNOT_TELL
-    return 0 if findings.affordable else NOTHING_FITS
+    if not findings.affordable:
+        return NOTHING_FITS
+    return CANNOT_TELL if findings.undetermined else 0

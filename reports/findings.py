@@ -53,6 +53,12 @@ class Findings:
     affordable: bool
 
     @property
+    def undetermined(self) -> bool:
+        """Whether no verdict could be given, for want of evidence."""
+        shapes = {verdict.shape for verdict in self.verdicts}
+        return shapes == {"undetermined"}
+
+    @property
     def empty(self) -> bool:
         """Has no cell and no run a result, so that there is nothing to report?"""
         judged = any(verdict.best_depth is not None for verdict in self.verdicts)

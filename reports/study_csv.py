@@ -5,6 +5,7 @@ Rows are numbered as a spreadsheet does it: the header is row 1.
 """
 
 import csv
+import io
 import math
 from collections.abc import Callable, Sequence
 from pathlib import PurePath
@@ -55,7 +56,9 @@ def _lines(source: str, text: str) -> tuple[list[str], list[tuple[int, dict[str,
     first = text.lstrip().partition("\n")[0]
     delimiter = max(DELIMITERS, key=first.count)
     try:
-        table = list(csv.reader(text.splitlines(), delimiter=delimiter))
+        # Strict: a quote that is never closed would swallow the rows below it.
+        lines = io.StringIO(text, newline="")
+        table = list(csv.reader(lines, delimiter=delimiter, strict=True))
     except csv.Error as error:
         raise InputError(f"{source}: is not a CSV table ({error})") from None
     numbered = [(i, [entry.strip() for entry in row]) for i, row in enumerate(table, start=1)]

@@ -63,9 +63,10 @@ def _run(line: str, folder: Path) -> subprocess.CompletedProcess[str]:
 
 @pytest.mark.parametrize("line", _commands("howdeep"))
 def test_a_howdeep_command_works(line: str, folder: Path) -> None:
-    """It answers, with exit code 0, on the study, table and networks named."""
+    """It answers, on the study, table and networks named; of a study as small as this one the
+    report may say that it cannot tell (3)."""
     done = _run(line, folder)
-    assert done.returncode == 0, done.stderr
+    assert done.returncode in ((0, 3) if "study.json" in line else (0,)), done.stderr
     assert done.stdout.strip()
 
 

@@ -14,6 +14,8 @@ from .passes import DTYPES
 MATMUL_SIZE = {"cpu": 1024, "cuda": 8192}
 COPY_BYTES = {"cpu": 64 * 2**20, "cuda": 2**30}
 
+# Enough for a stable median; but no kernel is run on when it has taken so many seconds.
+_LONGEST_SECONDS = 0.5
 _REPETITIONS = 7
 _WARM_UPS = 2
 
@@ -59,12 +61,13 @@ def _launch_seconds(device: str) -> float:
 
 
 def _median_seconds(run: Callable[[], object], device: str) -> float:
+    """After two runs to warm up, of seven; of fewer where the kernel is slow, as fp16 on a CPU."""
     wait = synchronizer(device)
-    durations = []
-    for _ in range(_REPETITIONS + _WARM_UPS):
+    durations: list[float] = []
+    while len(durations) < _REPETITIONS + _WARM_UPS and sum(durations) < _LONGEST_SECONDS:
         wait()
         start = time.perf_counter()
         run()
         wait()
         durations.append(time.perf_counter() - start)
-    return statistics.median(durations[_WARM_UPS:])
+    return statistics.median(durations[_WARM_UPS:] or durations)

@@ -52,7 +52,12 @@ def tensor_bytes(*tensors: Any) -> int:
 
 
 def peak(
-    pass_: Pass, model: nn.Module, inputs: Any, optimizer: torch.optim.Optimizer, *, device: str
+    pass_: Pass,
+    model: nn.Module,
+    inputs: Any,
+    optimizer: torch.optim.Optimizer | None,
+    *,
+    device: str,
 ) -> Peak:
     """The most memory that one `pass_` holds, after one to warm up.
 
@@ -64,7 +69,8 @@ def peak(
         return _cuda_peak(pass_, device)
     model.zero_grad(set_to_none=True)
     kept = tensor_bytes(list(model.parameters()), list(model.buffers()), inputs)
-    kept += tensor_bytes([list(state.values()) for state in optimizer.state.values()])
+    states = optimizer.state.values() if optimizer else ()
+    kept += tensor_bytes([list(state.values()) for state in states])
     growth = _resident_growth(pass_)
     if growth is None:
         warning = "peak memory is unknown: /proc/self/clear_refs cannot be written here"

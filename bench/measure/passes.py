@@ -64,13 +64,17 @@ def place(model: nn.Module, inputs: Any, *, device: str, dtype: str) -> tuple[nn
     return model.to(device, kind), tree_map(move, inputs)
 
 
-def make(pass_: str, model: nn.Module, inputs: Any, optimizer: torch.optim.Optimizer) -> Pass:
-    """The callables of `pass_`. The model's mode is set for it."""
+def make(
+    pass_: str, model: nn.Module, inputs: Any, optimizer: torch.optim.Optimizer | None
+) -> Pass:
+    """The callables of `pass_`; only a step needs `optimizer`. The model's mode is set for it."""
     model.train(pass_ != "forward")
     if pass_ == "forward":
         return Pass(lambda: _forward(model, inputs))
     if pass_ == "backward":
         return _backward(model, inputs)
+    if optimizer is None:
+        raise ValueError("a step needs an optimizer")
     return _step(model, inputs, optimizer)
 
 

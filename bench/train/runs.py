@@ -3,11 +3,9 @@
 Whatever finishes is kept in the store at once, from the thread that waited for it.
 """
 
-import shutil
-import tempfile
+import io
 from collections.abc import Iterable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -51,9 +49,7 @@ class Runs:
         self._circumstances = circumstances
         self._timeout = timeout
         self._executor = ThreadPoolExecutor(workers)
-        self._folder = Path(tempfile.mkdtemp(prefix="howdeep-"))
-        self._task_file = self._folder / "task.pt"
-        torch.save(task, self._task_file)
+        self._data = _packed(task)
         self._futures: dict[Training, Future[RunRecord]] = {}
 
     def start(self, trainings: Iterable[Training]) -> None:
@@ -76,7 +72,6 @@ class Runs:
     def close(self) -> None:
         """Forget what is queued and wait for what runs; the children must have been ended."""
         self._executor.shutdown(wait=True, cancel_futures=True)
-        shutil.rmtree(self._folder, ignore_errors=True)
 
     def _record(self, training: Training) -> RunRecord:
         identity = self._key(training)
@@ -99,7 +94,7 @@ class Runs:
         )
 
     def _in_child(self, training: Training) -> Outcome:
-        return self._children.call(_execute, training, self._task_file, timeout=self._timeout)
+        return self._children.call(_execute, training, self._data, timeout=self._timeout)
 
     def _misfit(self, training: Training) -> Outcome | None:
         """Why the family cannot take the task's inputs, or None."""
@@ -120,9 +115,16 @@ class Runs:
         return key("run", training, source, self._circumstances)
 
 
-def _execute(training: Training, task_file: Path) -> RunRecord:
+def _packed(task: Task) -> bytes:
+    """The task as a child can be given it, without the shared memory of tensors."""
+    packed = io.BytesIO()
+    torch.save(task, packed)
+    return packed.getvalue()
+
+
+def _execute(training: Training, data: bytes) -> RunRecord:
     """One run, in a child process."""
-    task: Task = torch.load(task_file, weights_only=False)
+    task: Task = torch.load(io.BytesIO(data), weights_only=False)
     family = families.find(training.family)
     family = family.for_task(input_shape=task.input_shape, classes=task.classes)
     return trainer.train(family, task, training)

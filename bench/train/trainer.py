@@ -76,8 +76,11 @@ class _Learner:
     def __init__(self, model: nn.Module, training: Training, *, steps: int) -> None:
         self._model = model
         self._training = training
+        trained = [p for p in model.parameters() if p.requires_grad]
+        if not trained:
+            raise ValueError("no parameter needs a gradient: there is nothing to train")
         self._optimizer = OPTIMIZERS[training.optimizer](
-            model.parameters(), lr=training.learning_rate, weight_decay=training.weight_decay
+            trained, lr=training.learning_rate, weight_decay=training.weight_decay
         )
         self._schedule = torch.optim.lr_scheduler.OneCycleLR(
             self._optimizer, max_lr=training.learning_rate, total_steps=steps
@@ -89,7 +92,7 @@ class _Learner:
     def update(self, batch: Split) -> Tensor:
         """One step; the batch's mean loss before it."""
         with _autocast(self._training):
-            loss = F.cross_entropy(self._model(batch.inputs), batch.labels)
+            loss = F.cross_entropy(_logits(self._model, batch.inputs), batch.labels)
         self._optimizer.zero_grad(set_to_none=True)
         self._scaler.scale(loss).backward()
         self._scaler.step(self._optimizer)
@@ -119,6 +122,15 @@ def _batches(data: Split, size: int, generator: torch.Generator) -> Iterator[Spl
     order = torch.randperm(len(data), generator=generator).to(data.labels.device)
     for rows in order.split(size)[: len(data) // size]:
         yield Split(data.inputs[rows], data.labels[rows])
+
+
+def _logits(model: nn.Module, inputs: Tensor) -> Tensor:
+    """inputs: (batch, …) -> (batch, classes)."""
+    output = model(inputs)
+    if not isinstance(output, Tensor) or output.ndim != 2:
+        found = tuple(output.shape) if isinstance(output, Tensor) else type(output).__name__
+        raise TypeError(f"expected logits of shape (batch, classes) from the network; got {found}")
+    return output
 
 
 def _autocast(training: Training) -> torch.autocast:
@@ -169,7 +181,7 @@ def _evaluate(model: nn.Module, split: Split, training: Training) -> tuple[float
     )
     for inputs, labels in batches:
         with _autocast(training):
-            output = model(inputs)
+            output = _logits(model, inputs)
         correct += int((output.argmax(1) == labels).sum())
         loss += F.cross_entropy(output.float(), labels, reduction="sum").item()
     return correct / len(split), loss / len(split)

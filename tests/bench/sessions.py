@@ -47,6 +47,11 @@ class Layer(nn.Module):
             raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried")
         elif self.does == "fail":
             raise KeyError("planted")
+        elif self.does.startswith("late"):
+            self.calls = getattr(self, "calls", 0) + 1
+            if self.calls > 6:  # in its trial it runs less often
+                time.sleep(600 if self.does == "late_hang" else 0)
+                raise KeyError("planted late")
         return self.linear(x).relu()
 
 def build(depth, does="nothing"):

@@ -1,5 +1,6 @@
 """Children that answer, raise, hang, die or are ended."""
 
+import multiprocessing
 import os
 import signal
 import threading
@@ -10,7 +11,7 @@ from typing import Any
 import pytest
 import torch
 
-from bench.isolate import Children, Outcome, is_out_of_memory
+from bench.isolate import Children, Outcome, OutOfTimeError, is_out_of_memory, time_limit
 
 # Long beside what a child needs, so that it never decides; a timeout test uses its own.
 AMPLE = 60.0
@@ -42,6 +43,11 @@ def exhaust() -> None:
 
 def allocate_too_much() -> torch.Tensor:
     return torch.empty(2**60, dtype=torch.uint8)
+
+
+def have_a_child() -> int:
+    with multiprocessing.get_context("fork").Pool(1) as pool:
+        return pool.apply(int, ("42",))
 
 
 def hang() -> None:
@@ -195,3 +201,17 @@ def test_closing_ends_a_running_call(tmp_path: Any) -> None:
 def test_out_of_memory_is_recognised(error: Exception, expected: bool) -> None:
     """By type or, where it is a plain RuntimeError, by its text."""
     assert is_out_of_memory(error) is expected
+
+
+def test_what_takes_too_long_here_is_interrupted() -> None:
+    """Without a child, for what Python can interrupt; the alarm is as before afterwards."""
+    before = signal.getsignal(signal.SIGALRM)
+    with pytest.raises(OutOfTimeError, match=r"not finished after 0\.05 s"), time_limit(0.05):
+        threading.Event().wait(60)
+    assert signal.getsignal(signal.SIGALRM) is before
+    assert signal.getitimer(signal.ITIMER_REAL) == (0.0, 0.0)
+
+
+def test_a_child_may_have_children(children: Children) -> None:
+    """As a network with a pool of its own has."""
+    assert children.call(have_a_child, timeout=60) == Outcome("ok", 42)

@@ -224,7 +224,8 @@ def test_an_interrupt_writes_what_there_is(folder: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("does", "status"), [("hang", "timeout"), ("die", "oom"), ("allocate", "oom")]
+    ("does", "status"),
+    [("hang", "timeout"), ("late_hang", "timeout"), ("die", "oom"), ("allocate", "oom")],
 )
 def test_a_cell_that_cannot_be_measured_becomes_a_row(folder: Path, does: str, status: str) -> None:
     """It has a status and a reason, deeper cells are skipped, other families go on, and the
@@ -232,7 +233,7 @@ def test_a_cell_that_cannot_be_measured_becomes_a_row(folder: Path, does: str, s
     arguments = ("--family", f"family.py:build:does={does}", "--family", "mlp:width=8")
     done = bench(
         folder, *arguments, "--depths", "2,3,4", "--passes", "step", "-m", "cost",
-        "--cell-timeout", "8s",
+        "--cell-timeout", "5s",
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
     cells = study(folder)["howdeep"]["cells"]
@@ -241,12 +242,15 @@ def test_a_cell_that_cannot_be_measured_becomes_a_row(folder: Path, does: str, s
     assert cells[2]["reason"].startswith(f"{status} at depth 3: ")
 
 
-def test_an_error_of_a_network_fails_that_cell_only(folder: Path) -> None:
-    """The exit code says that something failed; the other cells are measured."""
-    arguments = ("--family", "family.py:build:does=fail", "--depths", "2,3", "--passes", "step")
+@pytest.mark.parametrize("does", ["fail", "late_fail"])
+def test_an_error_of_a_network_fails_that_cell_only(folder: Path, does: str) -> None:
+    """In its trial or while it is timed. The exit code says that something failed; the other
+    cells are measured."""
+    family = f"family.py:build:does={does}"
+    arguments = ("--family", family, "--depths", "2,3", "--passes", "step")
     done = bench(folder, *arguments, "-m", "cost")
     assert done.returncode == 1
-    assert "error: KeyError: 'planted'" in done.stdout
+    assert "error: KeyError: 'planted" in done.stdout
     cells = study(folder)["howdeep"]["cells"]
     assert [cell["status"] for cell in cells] == ["ok", "error"]
 

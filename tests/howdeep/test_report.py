@@ -145,15 +145,17 @@ def test_runs_that_all_failed_are_exit_code_3(tmp_path: Path) -> None:
     assert "no cell and no run has a result" in result.stderr
     assert "error (boom)" in result.stdout
     studies.write(path, studies.document(studies.costs("mlp"), failed))
+    assert howdeep_report(path).exit_code == 3
+    studies.write(path, studies.document(studies.costs("mlp")))
     assert howdeep_report(path).exit_code == 0
 
 
-def test_an_undetermined_shape_is_a_result(tmp_path: Path) -> None:
-    """Exit code 0: the report says what is known and that the noise hides the rest."""
+def test_too_little_evidence_has_an_exit_code_of_its_own(tmp_path: Path) -> None:
+    """3 when every shape is undetermined: the report says what is known and what hides the rest."""
     runs = studies.runs("mlp", {2: 0.9, 4: 0.9})
     path = studies.write(tmp_path / "study.json", studies.document(runs=runs))
     result = howdeep_report(path)
-    assert result.exit_code == 0
+    assert result.exit_code == 3
     assert "The shape is undetermined" in result.output
 
 

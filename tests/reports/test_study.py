@@ -257,3 +257,11 @@ def test_a_store_of_somebody_else_is_refused(tmp_path: Path) -> None:
         connection.execute("CREATE TABLE t(x)")
     with pytest.raises(InputError, match="no store of howdeep"):
         read_one(path)
+
+
+def test_a_quote_that_is_never_closed_is_refused(tmp_path: Path) -> None:
+    """It would swallow the rows below it."""
+    path = tmp_path / "table.csv"
+    path.write_text('depth,accuracy,task\n2,0.5,"a\n4,0.6,b\n')
+    with pytest.raises(InputError, match="is not a CSV table"):
+        read([path])
