@@ -182,8 +182,10 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     study = session.config.stash.get(_STUDY, None)
     if study is None:
         return
-    _save_without_statistics(session)
-    study.close()
+    try:
+        _save_without_statistics(session)
+    finally:
+        study.close()
 
 
 @pytest.hookimpl(trylast=True)

@@ -50,8 +50,9 @@ class Outcome:
 _ENDED = Outcome("skipped", reason="the session was ended")
 
 
-class OutOfTimeError(Exception):
-    """What ran in `time_limit` took too long."""
+class OutOfTimeError(BaseException):
+    """What ran in `time_limit` took too long. No `Exception`: whoever handles those, a user's
+    network or `Family.check_depth`, must not take it for one and go on."""
 
 
 @contextlib.contextmanager

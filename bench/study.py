@@ -110,6 +110,7 @@ class Study:
             with time_limit(_TIMING_SHARE * self._options.cell_timeout):
                 conditions = cost.time_cell(family, optimizer, cell, benchmark, clock)
         except OutOfTimeError as error:
+            benchmark.has_error = True  # half its rounds are no result
             return CellRecord(cell=cell, status="timeout", reason=f"while it was timed: {error}")
         except Exception as error:  # whatever a user's network raises
             status = "oom" if is_out_of_memory(error) else "error"

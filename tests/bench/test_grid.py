@@ -1,6 +1,8 @@
 """Cells and trainings of a study."""
 
 import itertools
+import sys
+from pathlib import Path
 
 import pytest
 
@@ -89,3 +91,21 @@ def test_what_cannot_be_measured_is_refused_before_anything_is(
         grid.make(Options(**asked))  # type: ignore[arg-type]
     assert said in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_a_build_without_end_does_not_hold_up_the_session(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Even one that handles every exception: its child will tell."""
+    path = tmp_path / "endless.py"
+    path.write_text(
+        "import time, torch\n"
+        "def build(depth):\n"
+        "    while True:\n"
+        "        try: time.sleep(60)\n"
+        "        except Exception: pass\n"
+        "def example_input(batch_size): return torch.zeros(batch_size, 1)\n"
+    )
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    asked = Options(families=(f"{path}:build",), depths=(2,), cell_timeout=0.1)
+    assert len(grid.make(asked).cells) == 3

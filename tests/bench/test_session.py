@@ -239,6 +239,8 @@ def test_a_cell_that_cannot_be_measured_becomes_a_row(folder: Path, does: str, s
     cells = study(folder)["howdeep"]["cells"]
     assert [cell["status"] for cell in cells] == ["ok", status, "skipped", "ok", "ok", "ok"]
     assert cells[1]["reason"]
+    timed = [row["params"]["depth"] for row in study(folder)["benchmarks"]]
+    assert timed == [2, 2, 3, 4]
     assert cells[2]["reason"].startswith(f"{status} at depth 3: ")
 
 
