@@ -16,12 +16,13 @@ from torch import Tensor, nn
 
 from .blocks import Block, ZeroPadShortcut, average_pool, basic_block, convolution_stem, sequential
 from .inputs import standard_normal
-from .knobs import check_depth, check_knobs
+from .knobs import check_depth, checked
 from .weights import initialize
 
 depths: tuple[int, ...] = (8, 14, 20, 32, 44, 56, 110)
 
 
+@checked
 def build(
     depth: int,
     *,
@@ -50,17 +51,6 @@ def build(
       Zagoruyko & Komodakis 2016, section 2.4.
     """
     check_depth("cifar_resnet", depth, rule="6n+2", smallest=8, step=6)
-    check_knobs(
-        "cifar_resnet",
-        classes=classes,
-        width=width,
-        activation=activation,
-        norm=norm,
-        init=init,
-        init_scale=init_scale,
-        residual=residual,
-        dropout=dropout,
-    )
 
     def block(channels_in: int, channels_out: int) -> Block:
         stride = channels_out // channels_in

@@ -1,13 +1,81 @@
-"""Checks of depth and knobs: a ValueError says what was expected and what was found."""
+"""Checks of depth and knobs: a ValueError says what was expected and what was found.
 
+Each knob is checked by its name, by one rule for all families that have it.
+"""
+
+import functools
+import inspect
 import math
+from collections.abc import Callable, Collection, Mapping
+from typing import NamedTuple, ParamSpec, TypeGuard
+
+from torch import nn
 
 from .blocks import ACTIVATIONS, NORMS
 from .weights import INITS
 
+_Arguments = ParamSpec("_Arguments")
+
+
+class Rule(NamedTuple):
+    """`expected` says in words what `holds` tests."""
+
+    expected: str
+    holds: Callable[[object], bool]
+
 
 def is_count(value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and value >= 1
+
+
+def _is_number(value: object) -> TypeGuard[float]:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+_COUNT = Rule("an integer of at least 1", is_count)
+_SWITCH = Rule("true or false", lambda value: isinstance(value, bool))
+_PROBABILITY = Rule("a number in [0, 1)", lambda value: _is_number(value) and 0 <= value < 1)
+_SCALE = Rule(
+    "a finite number above 0",
+    lambda value: value is None or (_is_number(value) and 0 < value < math.inf),
+)
+
+CHOICES: Mapping[str, Collection[str]] = {"activation": ACTIVATIONS, "norm": NORMS, "init": INITS}
+RULES: Mapping[str, Rule] = {
+    "classes": _COUNT,
+    "width": _COUNT,
+    "init_scale": _SCALE,
+    "residual": _SWITCH,
+    "dropout": _PROBABILITY,
+}
+
+
+def checked(build: Callable[_Arguments, nn.Module]) -> Callable[_Arguments, nn.Module]:
+    """`build(depth, *, knob=default, …)`, which first checks every knob that a rule names.
+
+    The family is called by its module's name in what a ValueError says.
+    """
+    family = build.__module__.rpartition(".")[2]
+    signature = inspect.signature(build)
+
+    @functools.wraps(build)
+    def check_and_build(*args: _Arguments.args, **kwargs: _Arguments.kwargs) -> nn.Module:
+        arguments = signature.bind(*args, **kwargs)
+        arguments.apply_defaults()
+        for knob, value in arguments.arguments.items():
+            _check(family, knob, value)
+        return build(*args, **kwargs)
+
+    return check_and_build
+
+
+def _check(family: str, knob: str, value: object) -> None:
+    known = CHOICES.get(knob)
+    if known is not None and not (isinstance(value, str) and value in known):
+        raise ValueError(f"unknown {knob} {value!r} for {family}; known: {', '.join(known)}")
+    rule = RULES.get(knob)
+    if rule is not None and not rule.holds(value):
+        raise ValueError(f"{knob} must be {rule.expected} for {family}; got {value!r}")
 
 
 def check_depth(family: str, depth: int, *, rule: str, smallest: int, step: int = 1) -> None:
@@ -15,43 +83,3 @@ def check_depth(family: str, depth: int, *, rule: str, smallest: int, step: int 
     if not is_count(depth) or depth < smallest or (depth - smallest) % step:
         examples = ", ".join(str(smallest + i * step) for i in range(3))
         raise ValueError(f"depth must be {rule} for {family} ({examples}, …); got {depth!r}")
-
-
-def check_knobs(
-    family: str,
-    *,
-    classes: int,
-    width: int,
-    activation: str,
-    norm: str,
-    init: str,
-    init_scale: float | None,
-    residual: bool,
-    dropout: float,
-) -> None:
-    """The knobs that every family has."""
-    for knob, name, known in (
-        ("activation", activation, ACTIVATIONS),
-        ("norm", norm, NORMS),
-        ("init", init, INITS),
-    ):
-        if not isinstance(name, str) or name not in known:
-            raise ValueError(f"unknown {knob} {name!r} for {family}; known: {', '.join(known)}")
-
-    scale_is_fine = init_scale is None or (
-        isinstance(init_scale, int | float) and 0 < init_scale < math.inf
-    )
-    for knob, value, expected, is_fine in (
-        ("classes", classes, "an integer of at least 1", is_count(classes)),
-        ("width", width, "an integer of at least 1", is_count(width)),
-        ("init_scale", init_scale, "a finite number above 0", scale_is_fine),
-        ("residual", residual, "true or false", isinstance(residual, bool)),
-        (
-            "dropout",
-            dropout,
-            "a number in [0, 1)",
-            isinstance(dropout, int | float) and 0 <= dropout < 1,
-        ),
-    ):
-        if not is_fine:
-            raise ValueError(f"{knob} must be {expected} for {family}; got {value!r}")

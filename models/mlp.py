@@ -17,12 +17,13 @@ from torch import Tensor, nn
 
 from .blocks import ACTIVATIONS, NORMS, Block, drop, sequential
 from .inputs import check_input_shape, standard_normal
-from .knobs import check_depth, check_knobs
+from .knobs import check_depth, checked
 from .weights import initialize
 
 depths: tuple[int, ...] = (1, 2, 4, 8, 16, 32, 64)
 
 
+@checked
 def build(
     depth: int,
     *,
@@ -51,17 +52,6 @@ def build(
     """
     check_depth("mlp", depth, rule="an integer of at least 1", smallest=1)
     _check_input_shape(input_shape)
-    check_knobs(
-        "mlp",
-        classes=classes,
-        width=width,
-        activation=activation,
-        norm=norm,
-        init=init,
-        init_scale=init_scale,
-        residual=residual,
-        dropout=dropout,
-    )
     features = [math.prod(input_shape)] + [width] * (depth - 1)
     hidden_layers = (
         Block(

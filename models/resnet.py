@@ -15,12 +15,13 @@ from torch import Tensor, nn
 
 from .blocks import average_pool, basic_block, convolution_stem, sequential
 from .inputs import check_input_shape, standard_normal
-from .knobs import check_depth, check_knobs
+from .knobs import check_depth, checked
 from .weights import initialize
 
 depths: tuple[int, ...] = (2, 4, 8, 16, 32, 64)
 
 
+@checked
 def build(
     depth: int,
     *,
@@ -52,17 +53,6 @@ def build(
     """
     check_depth("resnet", depth, rule="2n+2", smallest=2, step=2)
     _check_input_shape(input_shape)
-    check_knobs(
-        "resnet",
-        classes=classes,
-        width=width,
-        activation=activation,
-        norm=norm,
-        init=init,
-        init_scale=init_scale,
-        residual=residual,
-        dropout=dropout,
-    )
     channels, dims = input_shape[0], len(input_shape) - 1
     blocks = (
         basic_block(
