@@ -1,4 +1,4 @@
-"""The layers that the families share: activations and norms by name, convolutions, the block.
+"""Layers that the families share: activations and norms by name, convolutions, pools, the block.
 
 A family is then only its shape. No layer works in place and none is a placeholder: what a knob
 switches off is absent, so that memory and operators are those of the network as written. `dims`
@@ -70,7 +70,7 @@ def sequential(**layers: nn.Module | None) -> nn.Sequential:
 def convolution(
     dims: int, channels_in: int, channels_out: int, *, kernel: int, stride: int = 1, norm: str
 ) -> nn.Module:
-    """A convolution with padding kernel // 2; it has a bias exactly if no norm follows it."""
+    """A convolution with padding kernel // 2; it has a bias exactly if `norm` is none."""
     kind = nn.Conv1d if dims == 1 else nn.Conv2d
     return kind(channels_in, channels_out, kernel, stride, padding=kernel // 2, bias=norm == "none")
 
@@ -93,28 +93,24 @@ def convolution_stem(
     )
 
 
+def imagenet_stem(
+    channels_in: int, channels_out: int, *, activation: str, norm: str
+) -> nn.Sequential:
+    """The first layers of ImageNet networks (He et al. 2015, table 1): a quarter of the size.
+
+    convolution 7 wide with stride 2 - norm - activation - max pool 3 wide with stride 2.
+    """
+    stem = convolution_stem(
+        2, channels_in, channels_out, kernel=7, stride=2, activation=activation, norm=norm
+    )
+    stem.add_module("pool", nn.MaxPool2d(3, stride=2, padding=1))
+    return stem
+
+
 def average_pool(dims: int) -> nn.Sequential:
     """Global average pool: (batch, channels, *spatial) to (batch, channels)."""
     pool = nn.AdaptiveAvgPool1d(1) if dims == 1 else nn.AdaptiveAvgPool2d(1)
     return sequential(average=pool, flatten=nn.Flatten())
-
-
-class ZeroPadShortcut(nn.Module):
-    """Shortcut option A of He et al. 2015, section 3.3: subsample and zero-pad, no parameters.
-
-    x: (batch, channels, *spatial) to (batch, channels + extra_channels, *spatial / stride).
-    """
-
-    def __init__(self, extra_channels: int, stride: int) -> None:
-        super().__init__()
-        self.extra_channels = extra_channels
-        self.stride = stride
-
-    def forward(self, x: Tensor) -> Tensor:
-        spatial = x.dim() - 2
-        every_stride: list[slice[None, None, int]] = [slice(None, None, self.stride)] * spatial
-        x = x[(slice(None), slice(None), *every_stride)]
-        return nn.functional.pad(x, (0, 0) * spatial + (0, self.extra_channels))
 
 
 class Block(nn.Module):
@@ -142,33 +138,3 @@ class Block(nn.Module):
         if self.activation is not None:
             out = self.activation(out)
         return out
-
-
-def basic_block(
-    dims: int,
-    channels_in: int,
-    channels_out: int,
-    *,
-    stride: int = 1,
-    activation: str,
-    norm: str,
-    dropout: float,
-    shortcut: nn.Module | None,
-) -> Block:
-    """The basic block of He et al. 2015 (figure 5, left): two convolutions 3 wide.
-
-    conv - norm - activation - dropout - conv - norm, plus the shortcut, then the activation.
-    The first convolution has the stride.
-    """
-    return Block(
-        sequential(
-            conv1=convolution(dims, channels_in, channels_out, kernel=3, stride=stride, norm=norm),
-            norm1=NORMS[norm](channels_out, dims),
-            activation1=ACTIVATIONS[activation](),
-            dropout=drop(dropout),
-            conv2=convolution(dims, channels_out, channels_out, kernel=3, norm=norm),
-            norm2=NORMS[norm](channels_out, dims),
-        ),
-        shortcut=shortcut,
-        activation=ACTIVATIONS[activation](),
-    )

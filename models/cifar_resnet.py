@@ -14,9 +14,10 @@ multiply-adds (MACs) an image: depth 20: 269,722 and 40,551,040; 56: 853,018 and
 
 from torch import Tensor, nn
 
-from .blocks import Block, ZeroPadShortcut, average_pool, basic_block, convolution_stem, sequential
+from .blocks import Block, average_pool, convolution_stem, sequential
 from .inputs import standard_normal
 from .knobs import check_depth, checked
+from .residual import ZeroPadShortcut, basic_block
 from .weights import initialize
 
 depths: tuple[int, ...] = (8, 14, 20, 32, 44, 56, 110)

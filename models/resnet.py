@@ -13,9 +13,10 @@ multiply-adds (MACs) a sample.
 
 from torch import Tensor, nn
 
-from .blocks import average_pool, basic_block, convolution_stem, sequential
+from .blocks import average_pool, convolution_stem, sequential
 from .inputs import check_input_shape, standard_normal
 from .knobs import check_depth, checked
+from .residual import basic_block
 from .weights import initialize
 
 depths: tuple[int, ...] = (2, 4, 8, 16, 32, 64)

@@ -1,10 +1,21 @@
 """Exact sizes of a family's network, counted on the meta device: nothing is allocated or run."""
 
+import inspect
+from collections.abc import Mapping
 from types import ModuleType
 from typing import Any
 
 import torch
 from torch.utils.flop_counter import FlopCounterMode
+
+
+def example_of(family: ModuleType, batch_size: int, knobs: Mapping[str, Any]) -> torch.Tensor:
+    """The family's example for a network with these knobs, of which it gets those that it names."""
+    names = inspect.signature(family.example_input).parameters
+    x: torch.Tensor = family.example_input(
+        batch_size, **{k: v for k, v in knobs.items() if k in names}
+    )
+    return x
 
 
 def count_parameters(family: ModuleType, depth: int, **knobs: Any) -> int:
@@ -20,10 +31,9 @@ def count_flops(
 
     The input needs no gradient.
     """
-    shape = {"input_shape": knobs["input_shape"]} if "input_shape" in knobs else {}
     with torch.device("meta"):
         network = family.build(depth, **knobs)
-        x = family.example_input(batch_size, **shape)
+        x = example_of(family, batch_size, knobs)
     first = next(m for m in network.modules() if hasattr(m, "weight"))
     inputs_of_first: list[torch.Tensor] = []
     handle = first.register_forward_pre_hook(lambda _, args: inputs_of_first.append(args[0]))

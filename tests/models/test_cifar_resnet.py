@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from models import cifar_resnet
-from models.blocks import ZeroPadShortcut
+from models.residual import ZeroPadShortcut
 from tests.models.counts import count_flops, count_parameters
 
 FLOPS_PER_MAC = 2
