@@ -19,9 +19,18 @@ PASSES = ("forward", "backward", "step")
 SETTLED = ("ok", "diverged")
 
 
+# Ways to run a network other than as it is written, in the order in which they are named.
+VARIANTS = ("channels_last", "checkpointing", "compile", "cuda_graphs")
+
+
 @dataclass(frozen=True, kw_only=True)
 class Cell:
-    """One point to measure. `threads` is the number of CPU threads PyTorch may use."""
+    """One point to measure.
+
+    Attributes:
+        threads: the number of CPU threads PyTorch may use.
+        variants: of `VARIANTS`, in that order.
+    """
 
     family: str
     depth: int
@@ -30,18 +39,19 @@ class Cell:
     dtype: str
     device: str
     threads: int
+    variants: tuple[str, ...] = ()
 
     def params(self) -> dict[str, str | int]:
         """The scalars that name the cell in a study (`benchmarks[].params`)."""
         params = dataclasses.asdict(self)
         params["pass"] = params.pop("pass_")
-        del params["threads"]
-        return params
+        del params["threads"], params["variants"]
+        return params | ({"variants": "+".join(self.variants)} if self.variants else {})
 
     def __str__(self) -> str:
-        """The stable id: `resnet:residual=false-8-step-128-fp32-cpu`."""
+        """The stable id: `resnet:residual=false-8-step-128-fp32-cpu`, and its variants if any."""
         fields = (self.family, self.depth, self.pass_, self.batch_size, self.dtype, self.device)
-        return "-".join(map(str, fields))
+        return "-".join(map(str, (*fields, *self.variants)))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,44 +84,89 @@ class Training:
 
 @dataclass(frozen=True, kw_only=True)
 class Operations:
-    """Floating-point work of one batch. One multiply-add is two FLOPs and one MAC.
+    """Work of one batch. One multiply-add is two FLOPs and one MAC.
+
+    The optimizer's elementwise work is in none of the counts; the loss is in the backward's bytes
+    and kernels. The backward's counts are None when nothing requires a gradient.
 
     Attributes:
-        forward_flops, backward_flops: by the formulas of `torch.utils.flop_counter`.
-            Backward is None when nothing requires a gradient.
+        forward_flops, backward_flops: by the formulas of `torch.utils.flop_counter`; what the
+            network needs, without what is computed twice.
+        recomputed_flops: of the forward, run again in the backward by activation checkpointing.
+        forward_bytes, backward_bytes: read and written by every operator as if nothing were
+            cached or fused: an upper bound of the traffic to memory, recomputation included.
+        forward_kernels, backward_kernels: operators that touch memory, recomputation included:
+            about as many kernels are launched where nothing is fused.
         uncounted_ops: operators without a formula that are not merely elementwise.
         device: where the count ran: "meta", or the device it had to fall back to.
     """
 
     forward_flops: int
     backward_flops: int | None
+    recomputed_flops: int = 0
+    forward_bytes: int | None = None
+    backward_bytes: int | None = None
+    forward_kernels: int | None = None
+    backward_kernels: int | None = None
     uncounted_ops: tuple[str, ...]
     device: str
 
     def flops(self, pass_: str) -> int | None:
-        """FLOPs of a pass. The optimizer's elementwise work is not counted."""
-        if pass_ == "forward":
-            return self.forward_flops
-        if self.backward_flops is None:
-            return None
-        return self.backward_flops + (self.forward_flops if pass_ == "step" else 0)
+        """Model FLOPs of a pass: without recomputation, so that MFU rewards none."""
+        return _of_pass(pass_, self.forward_flops, self.backward_flops)
+
+    def hardware_flops(self, pass_: str) -> int | None:
+        """FLOPs that are run in a pass, recomputation included."""
+        model = self.flops(pass_)
+        return model if model is None or pass_ == "forward" else model + self.recomputed_flops
+
+    def moved_bytes(self, pass_: str) -> int | None:
+        """Bytes that the operators of a pass read and write."""
+        return _of_pass(pass_, self.forward_bytes, self.backward_bytes)
+
+    def kernels(self, pass_: str) -> int | None:
+        """Operators of a pass that touch memory."""
+        return _of_pass(pass_, self.forward_kernels, self.backward_kernels)
+
+
+def _of_pass(pass_: str, forward: int | None, backward: int | None) -> int | None:
+    """A count of a pass from those of forward and backward; None where one is unknown."""
+    if pass_ == "forward":
+        return forward
+    if forward is None or backward is None:
+        return None
+    return backward + (forward if pass_ == "step" else 0)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Peak:
-    """The most memory that one pass held at once, parameters and optimizer state included."""
+    """The most memory that one pass held at once, parameters and optimizer state included.
+
+    Attributes:
+        by_kind: what held it, where that is known; adds up to `peak_bytes`.
+    """
 
     peak_bytes: int | None
     source: str | None
+    by_kind: Mapping[str, int] | None = None
     warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
 class Facts:
-    """What a cell costs beside time: the result of trying it in a child process."""
+    """What a cell costs beside time: the result of trying it in a child process.
+
+    Attributes:
+        flops: model FLOPs of the pass, without recomputation.
+        hardware_flops: those that are run, recomputation included.
+        moved_bytes, kernels: as in `Operations`, of the pass.
+    """
 
     parameters: int
     flops: int | None
+    hardware_flops: int | None = None
+    moved_bytes: int | None = None
+    kernels: int | None = None
     uncounted_ops: tuple[str, ...]
     activation_bytes: int | None
     peak_bytes: int | None
@@ -158,8 +213,13 @@ class CellRecord:
     @classmethod
     def from_row(cls, row: Mapping[str, Any]) -> "CellRecord":
         params = dict(row["params"])
-        pass_ = params.pop("pass")
-        cell = Cell(**params, pass_=pass_, threads=row["threads"])
+        pass_, variants = params.pop("pass"), params.pop("variants", "")
+        cell = Cell(
+            **params,
+            pass_=pass_,
+            threads=row["threads"],
+            variants=tuple(variants.split("+")) if variants else (),
+        )
         return cls(
             cell=cell,
             status=row["status"],

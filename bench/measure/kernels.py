@@ -19,10 +19,14 @@ _LONGEST_SECONDS = 0.5
 _REPETITIONS = 7
 _WARM_UPS = 2
 
+# Launches in a row: enough to hide the wait at their end, too few to fill a GPU's queue (1024).
+LAUNCHES = 200
+
 
 def reference_kernels(device: str, dtype: str) -> list[dict[str, Any]]:
-    """Median seconds of the three kernels on `device`, with FLOP/s of the matrix product and
-    bytes/s of the copy (read plus written)."""
+    """Median seconds of the three kernels on `device`, with FLOP/s of the matrix product, bytes/s
+    of the copy (read plus written), and seconds of a launch among many that are queued: a network
+    does not wait for each of its kernels."""
     shared = {"device": device, "dtype": dtype}
     size, n_bytes = MATMUL_SIZE[torch.device(device).type], COPY_BYTES[torch.device(device).type]
     matmul, copy = matmul_seconds(device, dtype), _copy_seconds(device, n_bytes)
@@ -31,7 +35,8 @@ def reference_kernels(device: str, dtype: str) -> list[dict[str, Any]]:
          "flops_per_second": matmul_flops(device) / matmul},
         {**shared, "kernel": "copy", "size": n_bytes, "seconds": copy,
          "bytes_per_second": 2 * n_bytes / copy},
-        {**shared, "kernel": "launch", "size": 1, "seconds": _launch_seconds(device)},
+        {**shared, "kernel": "launch", "size": 1, "seconds": _launch_seconds(device, 1),
+         "queued_seconds": _launch_seconds(device, LAUNCHES)},
     ]  # fmt: skip
 
 
@@ -55,9 +60,15 @@ def _copy_seconds(device: str, n_bytes: int) -> float:
     return _median_seconds(lambda: target.copy_(source), device)
 
 
-def _launch_seconds(device: str) -> float:
+def _launch_seconds(device: str, launches: int) -> float:
+    """Seconds of one of so many launches with one wait at their end."""
     one = torch.zeros(1, device=device)
-    return _median_seconds(lambda: one.add_(1), device)
+
+    def run() -> None:
+        for _ in range(launches):
+            one.add_(1)
+
+    return _median_seconds(run, device) / launches
 
 
 def _median_seconds(run: Callable[[], object], device: str) -> float:

@@ -36,6 +36,17 @@ def device_error(device: str, dtype: str) -> str | None:
         return f"unknown dtype {dtype!r}; known: {', '.join(DTYPES)}"
     if device != "cpu" and int(device.partition(":")[2] or 0) >= torch.cuda.device_count():
         return f"no device {device!r} here: PyTorch sees {torch.cuda.device_count()} CUDA devices"
+    return _dtype_error(dtype) if device == "cpu" else None
+
+
+def _dtype_error(dtype: str) -> str | None:
+    """Not every build and processor multiplies and convolves in 16 bits."""
+    try:
+        image = torch.ones(1, 1, 4, 4, dtype=DTYPES[dtype], requires_grad=True)
+        convolved = torch.nn.functional.conv2d(image, image[:, :, :3, :3])
+        (convolved @ convolved).sum().backward()
+    except RuntimeError:
+        return f"the CPU cannot compute in {dtype} here: choose another --dtype, such as fp32"
     return None
 
 

@@ -1,15 +1,16 @@
 """Memory of one pass: what is saved for the backward, and the peak.
 
 Saved bytes are free of any allocator: storages that autograd keeps, each once, less parameters and
-buffers. The peak is the allocator's on CUDA. On a CPU there is no such counter, so the peak is
-what must stay (counted exactly) plus the growth of the resident set (VmHWM) over one pass, in a
-process of its own: `ru_maxrss` would survive a fork and report the parent's.
+buffers. The peak is the allocator's: CUDA's keeps it; the CPU's does not, so there it is what stays
+from pass to pass, plus the most that the allocations of one pass, as PyTorch's profiler records
+them, add up to. The resident set would say less: pages that were freed stay with the process,
+and small tensors hide in them. What libraries take beside PyTorch's allocator is in neither.
 """
 
-import ctypes
 import gc
 import itertools
-from pathlib import Path
+import os
+from operator import itemgetter
 from typing import Any
 
 import torch
@@ -20,8 +21,11 @@ from ..records import Peak
 from .passes import Pass, call
 from .state import left_as_found
 
-CPU_SOURCE = "counted tensors, and growth of a child's resident set (VmHWM)"
+CPU_SOURCE = "CPU allocator"
 CUDA_SOURCE = "CUDA allocator"
+
+# The level of its log at which the profiler does not write to the terminal.
+_SILENT = "99"
 
 
 def saved_bytes(model: nn.Module, inputs: Any) -> int:
@@ -59,10 +63,7 @@ def peak(
     *,
     device: str,
 ) -> Peak:
-    """The most memory that one `pass_` holds, after one to warm up.
-
-    On a CPU call it in a process of its own: what else grows meanwhile would be counted.
-    """
+    """The most memory that one `pass_` holds, after one to warm up."""
     pass_.prepare()
     pass_.run()
     if torch.device(device).type == "cuda":
@@ -71,11 +72,7 @@ def peak(
     kept = tensor_bytes(list(model.parameters()), list(model.buffers()), inputs)
     states = optimizer.state.values() if optimizer else ()
     kept += tensor_bytes([list(state.values()) for state in states])
-    growth = _resident_growth(pass_)
-    if growth is None:
-        warning = "peak memory is unknown: /proc/self/clear_refs cannot be written here"
-        return Peak(peak_bytes=None, source=None, warnings=(warning,))
-    return Peak(peak_bytes=kept + growth, source=CPU_SOURCE)
+    return Peak(peak_bytes=kept + _allocated_growth(pass_), source=CPU_SOURCE)
 
 
 def _cuda_peak(pass_: Pass, device: str) -> Peak:
@@ -89,38 +86,17 @@ def _cuda_peak(pass_: Pass, device: str) -> Peak:
     return Peak(peak_bytes=torch.cuda.max_memory_allocated(device), source=CUDA_SOURCE)
 
 
-def _resident_growth(pass_: Pass) -> int | None:
-    """Bytes by which the resident set grows at most during one prepared pass."""
-    gc.collect()
-    _return_free_memory()
-    before = _status_bytes("VmRSS")
-    try:
-        Path("/proc/self/clear_refs").write_text("5")  # VmHWM := VmRSS
-    except OSError:
-        return None
-    pass_.prepare()
-    pass_.run()
-    after = _status_bytes("VmHWM")
-    return None if before is None or after is None else max(after - before, 0)
-
-
-def _return_free_memory() -> None:
-    """Give freed heap back to the system, else the next pass would hide in it."""
-    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
-    if trim is not None:
-        trim(0)
-
-
-def _status_bytes(field: str) -> int | None:
-    """A field of /proc/self/status in bytes; None where there is no such file or field."""
-    try:
-        lines = Path("/proc/self/status").read_text().splitlines()
-    except OSError:
-        return None
-    for line in lines:
-        if line.startswith(field + ":"):
-            return int(line.split()[1]) * 1024
-    return None
+def _allocated_growth(pass_: Pass) -> int:
+    """Bytes by which PyTorch's CPU allocator grows at most during one prepared pass."""
+    os.environ.setdefault("KINETO_LOG_LEVEL", _SILENT)
+    cpu = torch.profiler.ProfilerActivity.CPU
+    with torch.profiler.profile(activities=[cpu], profile_memory=True) as record:
+        pass_.prepare()
+        pass_.run()
+    events = record.profiler.kineto_results.events()
+    changes = [(e.start_ns(), e.nbytes()) for e in events if e.name() == "[memory]"]
+    in_order = (n_bytes for _, n_bytes in sorted(changes, key=itemgetter(0)))
+    return max(itertools.accumulate(in_order), default=0)
 
 
 def _identity(tensor: Tensor) -> int:

@@ -1,14 +1,19 @@
-"""Counts the floating-point operations of a network on the meta device: nothing is computed.
+"""Counts the operations of a network on the meta device: nothing is computed.
 
 A dispatch mode of our own applies the formulas, because `FlopCounterMode` also keeps a tree of
 modules, which costs more time than the counting itself. An operator that has no formula and is not
 left out by convention is named in `uncounted_ops`: never a silent zero.
+
+Activation checkpointing runs parts of the forward again in the backward. They are told apart by the
+gradient mode: it is off in a backward, and on where a checkpoint recomputes. So are the forwards
+that a reversible layer of the user's own runs again under `torch.enable_grad()`.
 """
 
 import copy
 import functools
-from collections.abc import Hashable, Iterator
+from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import torch
@@ -20,6 +25,7 @@ from ..records import Operations
 from .formulas import FORMULAS, left_out_by_convention
 from .passes import call, scalar_loss
 from .state import random_state
+from .traffic import Touch, moved_bytes, touch
 
 
 def parameter_count(model: nn.Module) -> int:
@@ -28,11 +34,11 @@ def parameter_count(model: nn.Module) -> int:
 
 
 def count(model: nn.Module, inputs: Any) -> Operations:
-    """FLOPs of one batch forward and backward.
+    """FLOPs, bytes and kernels of one batch forward and backward.
 
     A copy of the model is counted on the meta device, in eval mode, so that a batch of one passes a
-    batch norm. A network that needs values, and so cannot run there, is counted where it lies, and
-    `device` says so.
+    batch norm (one that trains reads its input once more than is counted). A network that needs
+    values, and so cannot run there, is counted where it lies, and `device` says so.
 
     Args:
         model: any module; its mode, gradients and buffers are left as they were.
@@ -66,15 +72,20 @@ def _detached(inputs: Any, device: Any) -> Any:
 
 def _count(model: nn.Module, inputs: Any, device: str) -> Operations:
     model.eval()
+    trained = any(p.requires_grad for p in model.parameters())
     with _fast_path_off(), torch.enable_grad(), _OperatorCounter() as counter:
         output = call(model, inputs)
-        forward = counter.flops
-        trained = any(p.requires_grad for p in model.parameters())
         if trained:
-            scalar_loss(output).backward()
+            counter.run_backward(scalar_loss, output)
+    forward, backward, again = counter.forward, counter.backward, counter.recomputed
     return Operations(
-        forward_flops=forward,
-        backward_flops=counter.flops - forward if trained else None,
+        forward_flops=forward.flops,
+        backward_flops=backward.flops if trained else None,
+        recomputed_flops=again.flops,
+        forward_bytes=forward.bytes,
+        backward_bytes=backward.bytes + again.bytes if trained else None,
+        forward_kernels=forward.kernels,
+        backward_kernels=backward.kernels + again.kernels if trained else None,
         uncounted_ops=tuple(sorted(counter.uncounted)),
         device=device,
     )
@@ -91,41 +102,79 @@ def _fast_path_off() -> Iterator[None]:
         torch.backends.mha.set_fastpath_enabled(before)
 
 
+class _Cost(NamedTuple):
+    """What one call of an operator costs."""
+
+    flops: int
+    bytes: int
+    kernels: int
+
+
+@dataclass(slots=True)
+class _Tally:
+    """Costs added up."""
+
+    flops: int = 0
+    bytes: int = 0
+    kernels: int = 0
+
+    def add(self, cost: _Cost) -> None:
+        self.flops += cost.flops
+        self.bytes += cost.bytes
+        self.kernels += cost.kernels
+
+
 class _OperatorCounter(TorchDispatchMode):
-    """Adds up the FLOPs of the operators that run inside it.
+    """Adds up what the operators that run inside it cost: first those of a forward.
 
     Deep networks repeat themselves: on the meta device an operator that was seen with the same
-    shapes is not run again; its outputs are made from what the first ones were like.
+    shapes is not run again; its outputs are made from what the first ones were like. What a call
+    costs is kept with them; to which tally it goes is decided anew each time.
     """
 
     def __init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
-        self.flops = 0
+        self.forward = _Tally()
+        self.backward = _Tally()
+        self.recomputed = _Tally()
         self.uncounted: set[str] = set()
-        self._seen: dict[Hashable, tuple[int, Any]] = {}
+        self._current = self.forward
+        self._in_backward = False
+        self._seen: dict[Hashable, tuple[_Cost, Any]] = {}
+
+    def run_backward(self, loss: Callable[[Any], Tensor], output: Any) -> None:
+        """The backward of `loss(output)`; also the loss itself counts as the backward's."""
+        self._current = self.backward
+        value = loss(output)
+        self._in_backward = True
+        value.backward()
 
     def __torch_dispatch__(
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
     ) -> Any:
         kwargs = kwargs or {}
+        again = self._in_backward and torch.is_grad_enabled()
+        tally = self.recomputed if again else self._current
         signature = _signature(func, args, kwargs)
         if signature in self._seen:
-            flops, likes = self._seen[signature]
-            self.flops += flops
+            cost, likes = self._seen[signature]
+            tally.add(cost)
             return _outputs(likes)
         out = func(*args, **kwargs)
-        flops = self._count(func, args, kwargs, out)
+        cost = self._cost(func, args, kwargs, out)
+        tally.add(cost)
         if signature is not None and (likes := _likes(out)) is not None:
-            self._seen[signature] = flops, likes
+            self._seen[signature] = cost, likes
         return out
 
-    def _count(self, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any], out: Any) -> int:
+    def _cost(self, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any], out: Any) -> _Cost:
         formula = FORMULAS.get(func.overloadpacket)
-        flops = 0 if formula is None else formula(*args, **kwargs, out_val=out)
         if formula is None and not left_out_by_convention(func):
             self.uncounted.add(str(func.overloadpacket))
-        self.flops += flops
-        return flops
+        flops = 0 if formula is None else formula(*args, **kwargs, out_val=out)
+        if touch(func) is Touch.NOTHING:
+            return _Cost(flops, 0, 0)
+        return _Cost(flops, moved_bytes(func, args, kwargs, out), 1)
 
 
 class _Like(NamedTuple):

@@ -22,6 +22,10 @@ def _nothing() -> None:
     """The preparation of a pass that needs none."""
 
 
+Loss = Callable[[Any, Any], Tensor]
+"""From a network's output and its input to a scalar."""
+
+
 @dataclass(frozen=True)
 class Pass:
     """`run` is what is measured; `prepare` comes before each `run` and is not."""
@@ -39,8 +43,10 @@ def call(model: nn.Module, inputs: Any) -> Any:
     return model(inputs)
 
 
-def scalar_loss(output: Any) -> Tensor:
+def scalar_loss(output: Any, _inputs: Any = None) -> Tensor:
     """A scalar whose gradient reaches every floating-point output: the sum of their means.
+
+    It stands for the loss of a network that brings none: nearly free, and no labels are needed.
 
     Raises:
         ValueError: the output holds no floating-point tensor.
@@ -65,17 +71,22 @@ def place(model: nn.Module, inputs: Any, *, device: str, dtype: str) -> tuple[nn
 
 
 def make(
-    pass_: str, model: nn.Module, inputs: Any, optimizer: torch.optim.Optimizer | None
+    pass_: str,
+    model: nn.Module,
+    inputs: Any,
+    optimizer: torch.optim.Optimizer | None,
+    *,
+    loss: Loss = scalar_loss,
 ) -> Pass:
     """The callables of `pass_`; only a step needs `optimizer`. The model's mode is set for it."""
     model.train(pass_ != "forward")
     if pass_ == "forward":
         return Pass(lambda: _forward(model, inputs))
     if pass_ == "backward":
-        return _backward(model, inputs)
+        return _backward(model, inputs, loss)
     if optimizer is None:
         raise ValueError("a step needs an optimizer")
-    return _step(model, inputs, optimizer)
+    return _step(model, inputs, optimizer, loss)
 
 
 @torch.no_grad()
@@ -83,19 +94,21 @@ def _forward(model: nn.Module, inputs: Any) -> Any:
     return call(model, inputs)
 
 
-def _backward(model: nn.Module, inputs: Any) -> Pass:
+def _backward(model: nn.Module, inputs: Any, loss: Loss) -> Pass:
     pending: list[Tensor] = []
 
     def prepare() -> None:
         model.zero_grad(set_to_none=True)
-        pending.append(scalar_loss(call(model, inputs)))
+        pending.append(loss(call(model, inputs), inputs))
 
     return Pass(lambda: pending.pop().backward(), prepare)
 
 
-def _step(model: nn.Module, inputs: Any, optimizer: torch.optim.Optimizer) -> Pass:
+def _step(
+    model: nn.Module, inputs: Any, optimizer: torch.optim.Optimizer, loss: Loss
+) -> Pass:
     def run() -> None:
-        scalar_loss(call(model, inputs)).backward()
+        loss(call(model, inputs), inputs).backward()
         optimizer.step()
 
     return Pass(run, lambda: optimizer.zero_grad(set_to_none=True))

@@ -4,11 +4,12 @@ from collections.abc import Callable, Mapping
 
 import torch
 
-SGD_MOMENTUM = 0.9
+MOMENTUM = 0.9
 
 OPTIMIZERS: Mapping[str, Callable[..., torch.optim.Optimizer]] = {
     "adamw": torch.optim.AdamW,
     "adam": torch.optim.Adam,
     "rmsprop": torch.optim.RMSprop,
-    "sgd": lambda params, **options: torch.optim.SGD(params, momentum=SGD_MOMENTUM, **options),
+    "sgd": torch.optim.SGD,
+    "momentum": lambda params, **options: torch.optim.SGD(params, momentum=MOMENTUM, **options),
 }

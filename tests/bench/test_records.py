@@ -45,8 +45,10 @@ TRAINING = Training(
 
 
 def test_a_cell_is_named_by_its_params() -> None:
-    """The id is stable: a renamed benchmark loses its history."""
+    """The id is stable: a renamed benchmark loses its history. Variants come last."""
     assert str(CELL) == "resnet:residual=false-8-step-128-fp32-cpu"
+    compiled = dataclasses.replace(CELL, variants=("checkpointing", "compile"))
+    assert str(compiled) == "resnet:residual=false-8-step-128-fp32-cpu-checkpointing-compile"
 
 
 def test_params_are_the_scalars_of_the_contract() -> None:
@@ -65,11 +67,12 @@ def through_json(row: Any) -> Any:
     return json.loads(json.dumps(row, allow_nan=False))
 
 
+@pytest.mark.parametrize("variants", [(), ("compile",), ("channels_last", "checkpointing")])
 @pytest.mark.parametrize("pass_", PASSES)
-def test_a_cell_record_survives_json(pass_: str) -> None:
+def test_a_cell_record_survives_json(pass_: str, variants: tuple[str, ...]) -> None:
     """What the store gives back is what was kept."""
     record = CellRecord(
-        cell=dataclasses.replace(CELL, pass_=pass_),
+        cell=dataclasses.replace(CELL, pass_=pass_, variants=variants),
         status="ok",
         extra_info={"flops": 10, "peak_bytes": None, "warnings": ["busy"]},
         samples=(1e-3, 2.5e-3),
@@ -120,7 +123,7 @@ def test_every_field_is_part_of_the_key(record: Any) -> None:
     keys = {key(record)}
     for field in dataclasses.fields(record):
         value = getattr(record, field.name)
-        other = value + "x" if isinstance(value, str) else value + 1
+        other = value + type(value)("x" if isinstance(value, str | tuple) else 1)
         keys.add(key(dataclasses.replace(record, **{field.name: other})))
     assert len(keys) == 1 + len(dataclasses.fields(record))
 

@@ -1,4 +1,4 @@
-"""The reference kernels, with a clock that ticks once a launch."""
+"""The reference kernels, with a clock that ticks once a wait."""
 
 import json
 
@@ -8,8 +8,8 @@ from bench.measure import kernels
 
 
 def test_reference_kernels_follow_from_their_sizes(monkeypatch: pytest.MonkeyPatch) -> None:
-    """With every launch taking a second, the rates are the work itself: 2 n^3 FLOPs, and each
-    byte read and written."""
+    """With every wait taking a second, the rates are the work itself: 2 n^3 FLOPs, and each byte
+    read and written. Queued launches share one wait."""
     ticks = iter(range(10**6))
     monkeypatch.setattr(kernels.time, "perf_counter", lambda: float(next(ticks)))
     monkeypatch.setitem(kernels.MATMUL_SIZE, "cpu", 16)
@@ -21,5 +21,6 @@ def test_reference_kernels_follow_from_their_sizes(monkeypatch: pytest.MonkeyPat
     rates = {row["kernel"]: row for row in rows}
     assert rates["matmul"]["flops_per_second"] == 2 * 16**3
     assert rates["copy"]["bytes_per_second"] == 2 * 4096
+    assert rates["launch"]["queued_seconds"] == 1.0 / kernels.LAUNCHES
     assert all((row["device"], row["dtype"]) == ("cpu", "fp32") for row in rows)
     assert json.loads(json.dumps(rows, allow_nan=False)) == rows

@@ -8,6 +8,8 @@ import pytest
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
+from torch.utils.flop_counter import FlopCounterMode
 
 from bench import families
 from bench.measure.operations import count, parameter_count
@@ -203,6 +205,148 @@ def test_activations_need_no_formula(activation: Callable[..., nn.Module]) -> No
     options = {"dim": 1} if activation is nn.Softmax else {}
     network = nn.Sequential(nn.Linear(6, 8), activation(**options))
     assert count(network, torch.zeros(2, 6)).uncounted_ops == ()
+
+
+# --- activation checkpointing ------------------------------------------------------------------
+
+ROWS = 4
+LINEAR = 2 * ROWS * WIDTH**2  # FLOPs of one layer; its backward has two products of that size
+
+
+class Checkpointed(nn.Module):
+    """A linear stem, then blocks of linear, ReLU, linear: each recomputed in the backward.
+
+    `reentrant` None: nothing is recomputed.
+    """
+
+    def __init__(self, blocks: int, *, reentrant: bool | None) -> None:
+        super().__init__()
+        self.stem = nn.Linear(WIDTH, WIDTH)
+        self.blocks = nn.ModuleList(self._block() for _ in range(blocks))
+        self.reentrant = reentrant
+
+    def _block(self) -> nn.Module:
+        return nn.Sequential(nn.Linear(WIDTH, WIDTH), nn.ReLU(), nn.Linear(WIDTH, WIDTH))
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.stem(x)
+        for block in self.blocks:
+            plain = self.reentrant is None
+            x = block(x) if plain else checkpoint(block, x, use_reentrant=self.reentrant)
+        return x
+
+
+# A reentrant checkpoint runs the whole block again; the other stops once all that the backward
+# needs is there, which the second linear layer's output is not part of.
+AGAIN = [(None, 0), (True, 2), (False, 1)]
+
+
+@pytest.mark.parametrize(("reentrant", "layers_again"), AGAIN)
+@pytest.mark.parametrize("blocks", [1, 2, 5])
+def test_recomputed_flops_are_told_apart(
+    blocks: int, reentrant: bool | None, layers_again: int
+) -> None:
+    """Model FLOPs are those of the network without checkpoints, however many equal blocks it has;
+    hardware FLOPs have what is run again on top."""
+    counted = count(Checkpointed(blocks, reentrant=reentrant), torch.ones(ROWS, WIDTH))
+    layers = 1 + 2 * blocks
+    assert counted.device == "meta"
+    assert counted.forward_flops == layers * LINEAR
+    assert counted.flops("backward") == (2 * layers - 1) * LINEAR
+    assert counted.recomputed_flops == blocks * layers_again * LINEAR
+    assert counted.hardware_flops("forward") == counted.flops("forward")
+    for pass_ in ("backward", "step"):
+        hardware, model = counted.hardware_flops(pass_), counted.flops(pass_)
+        assert hardware is not None
+        assert model is not None
+        assert hardware - model == counted.recomputed_flops
+
+
+@pytest.mark.parametrize("reentrant", [True, False])
+def test_hardware_flops_are_what_is_run(reentrant: bool) -> None:
+    """The same network run for real on a CPU, under a counter that keeps nothing in mind."""
+    network, x = Checkpointed(3, reentrant=reentrant), torch.ones(ROWS, WIDTH)
+    with FlopCounterMode(display=False) as run:
+        network(x).mean().backward()
+    assert count(network, x).hardware_flops("step") == run.get_total_flops()
+
+
+class Adding(nn.Module):
+    """Adds the mean of its values: the meta device will not do."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + x.mean().item()
+
+
+@pytest.mark.parametrize("reentrant", [True, False])
+def test_recomputation_on_a_cpu_is_told_apart(reentrant: bool) -> None:
+    """Where a network needs values, and nothing is kept in mind, the answer is the same."""
+    network, x = Checkpointed(3, reentrant=reentrant), torch.ones(ROWS, WIDTH)
+    on_cpu = count(nn.Sequential(network, Adding()), x)
+    assert on_cpu.device == "cpu"
+    assert on_cpu.recomputed_flops == count(network, x).recomputed_flops
+
+
+def test_bytes_and_kernels_are_those_that_run() -> None:
+    """Each recomputed operator moves its bytes once more. A block's forward is three kernels; of
+    them the early stop leaves two."""
+
+    def counted(reentrant: bool | None) -> tuple[int, int, int]:
+        c = count(Checkpointed(1, reentrant=reentrant), torch.ones(ROWS, WIDTH))
+        assert c.forward_kernels == 4
+        assert c.forward_bytes is not None
+        assert c.backward_bytes is not None
+        assert c.backward_kernels is not None
+        return c.forward_bytes, c.backward_bytes, c.backward_kernels
+
+    plain, whole, stopped = counted(None), counted(True), counted(False)
+    assert plain[0] == whole[0] == stopped[0]
+    layer = 4 * (2 * ROWS * WIDTH + WIDTH**2 + WIDTH)
+    relu = 4 * 2 * ROWS * WIDTH
+    assert stopped[1] - plain[1] == layer + relu
+    assert whole[1] - plain[1] == 2 * layer + relu
+    assert stopped[2] - plain[2] == 2
+    assert whole[2] - plain[2] == 3
+
+
+# --- bytes and kernels -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("blocks", [0, 1, 4])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_bytes_of_a_forward_are_those_of_its_tensors(blocks: int, dtype: torch.dtype) -> None:
+    """A linear layer reads input, weight and bias and writes its output; a ReLU reads and writes
+    its input. Half the width of a number is half the bytes."""
+    network = Checkpointed(blocks, reentrant=None).to(dtype)
+    counted = count(network, torch.ones(ROWS, WIDTH, dtype=dtype))
+    layer, relu = 2 * ROWS * WIDTH + WIDTH**2 + WIDTH, 2 * ROWS * WIDTH
+    numbers = (1 + 2 * blocks) * layer + blocks * relu
+    assert counted.moved_bytes("forward") == numbers * dtype.itemsize
+    assert counted.kernels("forward") == 1 + 3 * blocks
+
+
+@pytest.mark.parametrize("spec", ["resnet", "resnet:residual=false"])
+def test_bytes_and_kernels_are_linear_in_blocks(spec: str) -> None:
+    """Equal blocks move the same bytes by as many kernels, whether they were seen before or not."""
+    family = families.find(spec)
+    with torch.device("meta"):
+        counts = [count(family.build(depth), family.example_input(2)) for depth in (4, 6, 8, 10)]
+    for pass_ in ("forward", "backward", "step"):
+        for of in ("moved_bytes", "kernels"):
+            values = torch.tensor([getattr(c, of)(pass_) for c in counts])
+            growth = values.diff()
+            assert (growth > 0).all()
+            assert (growth == growth[0]).all()
+
+
+def test_frozen_network_moves_nothing_backward() -> None:
+    """Nothing to train: bytes and kernels of the backward are unknown, too."""
+    counted = count(nn.Linear(4, 4).requires_grad_(False), torch.zeros(2, 4))
+    assert counted.moved_bytes("forward") == 4 * (2 * 4 + 4 * 4 + 4 + 2 * 4)
+    for pass_ in ("backward", "step"):
+        assert counted.moved_bytes(pass_) is None
+        assert counted.kernels(pass_) is None
+        assert counted.hardware_flops(pass_) is None
 
 
 # --- networks that are no plain chain ----------------------------------------------------------
