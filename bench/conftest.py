@@ -36,16 +36,18 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--family", action="append", metavar="SPEC", help=options.FAMILY_HELP)
     for option in options.TABLE:
         group.addoption(option.flag, metavar="…", help=option.help)
-    group.addoption("--resume", action="store_true", help="measure only what is missing or failed")
+    for switch, words in options.SWITCHES.items():
+        group.addoption(switch, action="store_true", help=words)
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
     texts = {option.flag: config.getoption(option.flag) for option in options.TABLE}
-    families, resume = config.getoption("--family") or (), config.getoption("--resume")
+    switches = [switch for switch in options.SWITCHES if config.getoption(switch)]
+    families = config.getoption("--family") or ()
     try:
         _check_processes(config)
-        config.stash[_OPTIONS] = options.read(texts, families=families, resume=resume)
+        config.stash[_OPTIONS] = options.read(texts, families=families, switches=switches)
         config.stash[_GRID] = grid.make(config.stash[_OPTIONS])
     except InputError as error:
         pytest.exit(str(error), returncode=2)

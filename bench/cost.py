@@ -9,8 +9,24 @@ from torch import nn
 
 from . import families
 from .families import Family
-from .measure import cross_check, kernels, latency, machine, memory, operations, passes
+from .measure import (
+    cross_check,
+    cuda_graph,
+    cuda_time,
+    energy,
+    gpu_state,
+    kernels,
+    latency,
+    machine,
+    memory,
+    operations,
+    passes,
+    variants,
+)
 from .measure.conditions import Conditions, watched
+from .measure.cuda_time import CudaTimes
+from .measure.energy import Energy
+from .measure.passes import Pass
 from .measure.state import random_state
 from .records import Cell, Facts, Operations
 from .specs import one_line
@@ -34,19 +50,39 @@ class Prepared:
     model: nn.Module
     inputs: Any
     optimizer: torch.optim.Optimizer | None
-    pass_: passes.Pass
+    pass_: Pass
+
+
+@dataclass(frozen=True, kw_only=True)
+class Timing:
+    """What was found out while and after a cell was timed; `launches` is a GPU's."""
+
+    conditions: Conditions
+    energy: Energy
+    launches: CudaTimes | None = None
+    warnings: tuple[str, ...] = ()
 
 
 def prepare(family: Family, optimizer: str, cell: Cell) -> Prepared:
-    """The cell's network, built and filled with seed 0."""
+    """The cell's network, built and filled with seed 0; a CUDA graph is not captured yet."""
     with random_state(seed=0):
         model, inputs = family.build(cell.depth), family.example_input(cell.batch_size)
     model, inputs = passes.place(model, inputs, device=cell.device, dtype=cell.dtype)
+    model, inputs = variants.apply(cell.variants, model, inputs)
     trained = [p for p in model.parameters() if p.requires_grad]
     if cell.pass_ != "forward" and not trained:
         raise ValueError(f"no parameter needs a gradient: {cell.pass_} has nothing to do")
-    stepper = OPTIMIZERS[optimizer](trained, lr=_NO_RATE) if trained else None
-    return Prepared(model, inputs, stepper, passes.make(cell.pass_, model, inputs, stepper))
+    stepper = _optimizer(optimizer, trained, cell) if trained else None
+    pass_ = passes.make(cell.pass_, model, inputs, stepper, loss=family.loss)
+    return Prepared(model, inputs, stepper, pass_)
+
+
+def _optimizer(name: str, trained: list[nn.Parameter], cell: Cell) -> torch.optim.Optimizer:
+    """For a CUDA graph its step count lies on the GPU, where it has one."""
+    stepper = OPTIMIZERS[name](trained, lr=_NO_RATE)
+    if "cuda_graphs" in cell.variants and "capturable" in stepper.defaults:
+        return OPTIMIZERS[name](trained, lr=_NO_RATE, capturable=True)
+    return stepper
 
 
 def weigh(cell: Cell, input_shape: tuple[int, ...], classes: int, optimizer: str) -> Facts:
@@ -56,31 +92,92 @@ def weigh(cell: Cell, input_shape: tuple[int, ...], classes: int, optimizer: str
     network = prepare(family, optimizer, cell)
     model, inputs = network.model, network.inputs
     counted = operations.count(model, inputs)
-    warnings = _cross_checked(model, inputs, counted) if cell.pass_ == "forward" else []
-    saved = 0 if cell.pass_ == "forward" else memory.saved_bytes(model, inputs)
+    plain_forward = cell.pass_ == "forward" and not cell.variants
+    warnings = _cross_checked(model, inputs, counted) if plain_forward else []
     peak = memory.peak(network.pass_, model, inputs, network.optimizer, device=cell.device)
     return Facts(
         parameters=operations.parameter_count(model),
         flops=counted.flops(cell.pass_),
+        hardware_flops=counted.hardware_flops(cell.pass_),
+        moved_bytes=counted.moved_bytes(cell.pass_),
+        kernels=counted.kernels(cell.pass_),
         uncounted_ops=counted.uncounted_ops,
-        activation_bytes=saved,
+        activation_bytes=_saved_bytes(network, cell),
         peak_bytes=peak.peak_bytes,
         peak_source=peak.source,
         warnings=(*warnings, *peak.warnings, *_notes(counted.device)),
     )
 
 
+def _saved_bytes(network: Prepared, cell: Cell) -> int | None:
+    """None where what the backward needs is kept in other ways than autograd's own."""
+    if cell.pass_ == "forward":
+        return 0
+    if {"checkpointing", "compile"} & set(cell.variants):
+        return None
+    return memory.saved_bytes(network.model, network.inputs)
+
+
 def time_cell(
-    family: Family, optimizer: str, cell: Cell, benchmark: Fixture, clock: latency.Clock
-) -> Conditions:
-    """Time the cell through the fixture, whose timer `clock` must be."""
-    pass_ = prepare(family, optimizer, cell).pass_
-    iteration = latency.timed(pass_, clock, machine.synchronizer(cell.device))
+    family: Family,
+    optimizer: str,
+    cell: Cell,
+    benchmark: Fixture,
+    clock: latency.Clock,
+    *,
+    flush_l2: bool = False,
+) -> Timing:
+    """Time the cell through the fixture, whose timer `clock` must be; then what needs a time of
+    its own: energy, and on a GPU the overhead of launches."""
+    pass_ = _runnable(prepare(family, optimizer, cell), cell)
+    on_gpu = cell.device.startswith("cuda")
+    gpu = cuda_time.gpu_queue(cell.device) if on_gpu else None
+    timed = _flushed(pass_, gpu.flush) if gpu and flush_l2 else pass_
+    wait = machine.synchronizer(cell.device)
+    iteration = latency.timed(timed, clock, wait)
     latency.warm_up(iteration, clock)
-    return watched(
+    before = gpu_state.read(cell.device) if on_gpu else None
+    conditions = watched(
         lambda: benchmark(iteration),
         reference=lambda: kernels.matmul_seconds(cell.device, cell.dtype),
     )
+    after = gpu_state.read(cell.device) if on_gpu else None
+    used = _energy(pass_, cell, wait)
+    return Timing(
+        conditions=conditions,
+        energy=used,
+        launches=cuda_time.measure(pass_, gpu, flush_l2=flush_l2) if gpu else None,
+        warnings=(*gpu_state.warnings(before, after), *used.warnings) if on_gpu else (),
+    )
+
+
+def _runnable(network: Prepared, cell: Cell) -> Pass:
+    """The pass, as a CUDA graph where that is asked for; a backward alone cannot be one."""
+    if "cuda_graphs" not in cell.variants or cell.pass_ not in cuda_graph.CAPTURABLE:
+        return network.pass_
+    return cuda_graph.captured(
+        network.pass_,
+        name=cell.pass_,
+        optimizer=network.optimizer,
+        tools=cuda_graph.capturing(cell.device),
+    )
+
+
+def _flushed(pass_: Pass, flush: Callable[[], object]) -> Pass:
+    """The pass with the GPU's L2 cache written over before it."""
+
+    def prepare() -> None:
+        pass_.prepare()
+        flush()
+
+    return Pass(pass_.run, prepare)
+
+
+def _energy(pass_: Pass, cell: Cell, wait: Callable[[], object]) -> Energy:
+    """Unknown for a backward alone: the forward before it would count, too."""
+    if cell.pass_ == "backward":
+        return Energy(joules_per_pass=None)
+    return energy.measure(pass_, device=cell.device, synchronize=wait)
 
 
 def _cross_checked(model: nn.Module, inputs: Any, counted: Operations) -> list[str]:

@@ -14,12 +14,24 @@ from types import ModuleType
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from . import sources, specs
+from .measure.passes import Loss, scalar_loss
 from .specs import InputError, Spec, Value
 
-BUILT_IN = ("cifar_resnet", "mlp", "resnet")
+BUILT_IN = (
+    "cifar_resnet",
+    "densenet",
+    "gpt",
+    "mlp",
+    "preact_resnet",
+    "resnet",
+    "resnet_imagenet",
+    "vgg",
+    "vit",
+    "wide_resnet",
+)
 
 _FOLDER = Path(__file__).parent.parent / "models"
 _PACKAGE = "howdeep_families"
@@ -48,6 +60,12 @@ class Family:
         return tuple(depths) if depths else None
 
     @property
+    def loss(self) -> Loss:
+        """The module's `loss(output, inputs)`, where it has one; else a stand-in."""
+        loss: Loss = getattr(self._module, "loss", scalar_loss)
+        return loss
+
+    @property
     def all_knobs(self) -> dict[str, Any]:
         """Every knob with its value here: those of the spec and the task, and the defaults of
         `build` (None where it has none)."""
@@ -72,11 +90,29 @@ class Family:
 
     def for_task(self, *, input_shape: tuple[int, ...], classes: int) -> "Family":
         """This family with `input_shape` and `classes` from a task, where it has these knobs
-        and the spec leaves them open."""
+        and the spec leaves them open; as it is, where it cannot take such inputs: its costs do not
+        depend on a task."""
         names = self.all_knobs
         offered: dict[str, Value] = {"input_shape": input_shape, "classes": classes}
         filled = {k: v for k, v in offered.items() if k in names and k not in self.knobs}
-        return replace(self, knobs={**self.knobs, **filled})
+        bound = replace(self, knobs={**self.knobs, **filled})
+        try:
+            bound.sample_shape()
+        except (ValueError, TypeError):  # as an image network of a signal
+            return self
+        return bound
+
+    def sample_shape(self) -> tuple[int, ...] | None:
+        """The shape of one sample; None where the input is more than one tensor, or cannot be made
+        on the meta device. A ValueError or TypeError of the family is passed on."""
+        try:
+            with torch.device("meta"):
+                inputs = self.example_input(1)
+        except (ValueError, TypeError):
+            raise
+        except Exception:
+            return None
+        return tuple(inputs.shape[1:]) if isinstance(inputs, Tensor) else None
 
     def check_depth(self, depth: int) -> None:
         """Raise `InputError` when the family refuses that depth or the values of its knobs.

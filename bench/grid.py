@@ -60,6 +60,7 @@ def _cells(family: Family, depth: int, options: Options) -> Iterator[Cell]:
                 dtype=options.dtype,
                 device=options.device,
                 threads=options.threads,
+                variants=options.variants,
             )
 
 

@@ -3,15 +3,17 @@
 The options of `pytest bench` and of the command share these names and parsers.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
+from .families import BUILT_IN
 from .measure.machine import device_error
-from .records import PASSES
+from .measure.variants import variant_error
+from .records import PASSES, VARIANTS
 from .specs import InputError
 from .train.optimizers import OPTIMIZERS
 from .train.store import DEFAULT_PATH
@@ -26,6 +28,8 @@ class Options:
 
     Attributes:
         depths: None means 2, 4, 8, 16, 32 for the default families, else those a family names.
+        variants: how cells are run, of `VARIANTS` and in its order.
+        flush_l2: whether a GPU's L2 cache is written over before each timed pass.
     """
 
     families: tuple[str, ...] = DEFAULT_FAMILIES
@@ -35,6 +39,8 @@ class Options:
     device: str = "cpu"
     dtype: str = "fp32"
     threads: int = 1
+    variants: tuple[str, ...] = ()
+    flush_l2: bool = False
     task: str = "mnist1d"
     seeds: int = 3
     epochs: int = 10
@@ -52,9 +58,11 @@ class Options:
             raise InputError(f"--lr takes a number above 0; got {self.learning_rate:g}")
         if not 0 <= self.weight_decay < float("inf"):
             raise InputError(f"--weight-decay takes 0 or more; got {self.weight_decay:g}")
-        error = device_error(self.device, self.dtype)
+        error = device_error(self.device, self.dtype) or variant_error(self.variants, self.device)
         if error:
             raise InputError(error)
+        if self.flush_l2 and self.device == "cpu":
+            raise InputError("--flush-l2 needs a GPU: add --device cuda")
 
     def _check_choices(self) -> None:
         for pass_ in self.passes:
@@ -136,7 +144,7 @@ TABLE = (
     Option("--task", "task", str, "mnist1d, digits or file.py:load, with :knob=value,…"),
     Option("--seeds", "seeds", _whole_number, "trainings a depth; default: 3"),
     Option("--epochs", "epochs", _whole_number, "default: 10"),
-    Option("--optimizer", "optimizer", str, "adamw, adam, rmsprop or sgd; default: adamw"),
+    Option("--optimizer", "optimizer", str, f"{', '.join(OPTIMIZERS)}; default: adamw"),
     Option("--lr", "learning_rate", _number, "peak of the one-cycle schedule; default: 0.01"),
     Option("--weight-decay", "weight_decay", _number, "default: 0.01"),
     Option("--cell-timeout", "cell_timeout", _seconds, "to try a cell; default: 2min"),
@@ -145,15 +153,28 @@ TABLE = (
 )
 
 FAMILY_HELP = (
-    "mlp, resnet, cifar_resnet, package.module:build or file.py:build, with :knob=value,…; "
+    f"{', '.join(BUILT_IN)}, package.module:build or file.py:build, with :knob=value,…; "
     "repeatable; default: mlp, resnet and resnet:residual=false"
 )
 
+# Options without a value; those that name a variant say how cells are run.
+SWITCHES = {
+    "--channels-last": "cells with images in channels-last memory format",
+    "--checkpointing": "cells whose blocks keep only their inputs for the backward",
+    "--compile": "cells through torch.compile",
+    "--cuda-graphs": "forward and step of cells replayed as a CUDA graph",
+    "--flush-l2": "write over the GPU's L2 cache before each timed pass",
+    "--resume": "measure only what is missing or failed",
+}
+
 
 def read(
-    texts: Mapping[str, str | None], *, families: Sequence[str] = (), resume: bool = False
+    texts: Mapping[str, str | None],
+    *,
+    families: Sequence[str] = (),
+    switches: Collection[str] = (),
 ) -> Options:
-    """Options from what was typed, by flag; None keeps the default.
+    """Options from what was typed, by flag; None keeps the default. `switches` are those given.
 
     Raises:
         InputError: a text that its option cannot take, named by its flag.
@@ -166,4 +187,10 @@ def read(
                 chosen[option.field] = option.parse(text)
             except InputError as error:
                 raise InputError(f"{option.flag} {error}") from None
-    return Options(**chosen, resume=resume)
+    given = {switch.removeprefix("--").replace("-", "_") for switch in switches}
+    return Options(
+        **chosen,
+        variants=tuple(name for name in VARIANTS if name in given),
+        flush_l2="flush_l2" in given,
+        resume="resume" in given,
+    )

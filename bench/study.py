@@ -8,16 +8,16 @@ from typing import Any
 import torch
 
 from . import cost, sources
+from .cell_info import cell_info
 from .families import Family
 from .grid import Grid
 from .isolate import Children, Outcome, OutOfTimeError, is_out_of_memory, time_limit
 from .measure import kernels, machine
-from .measure.conditions import Conditions
 from .measure.latency import Clock
 from .options import Options
 from .records import Cell, CellRecord, Facts, RunRecord, Training, key, plain
 from .replay import replay
-from .specs import one_line
+from .specs import InputError, one_line
 from .train import tasks
 from .train.runs import Runs, workers
 from .train.store import Store
@@ -32,6 +32,7 @@ _TIMING_SHARE = 4
 _ROOM = Path(__file__).parent
 _CODE = sources.digest(
     *(_ROOM / "measure").glob("*.py"),
+    _ROOM / "cell_info.py",
     _ROOM / "cost.py",
     _ROOM / "train" / "trainer.py",
     _ROOM / "train" / "optimizers.py",
@@ -54,6 +55,7 @@ class Study:
         torch.set_num_threads(options.threads)
         self._task = tasks.load(options.task)
         self._families = {f.name: self._bound(f) for f in grid.families}
+        self._check_trainings()
         self._circumstances = {"machine": machine.identity(options.device), "code": _CODE}
         self._store = Store(options.store, document=self._start, resume=options.resume)
         self._started = self._store.document
@@ -72,6 +74,17 @@ class Study:
 
     def _bound(self, family: Family) -> Family:
         return family.for_task(input_shape=self._task.input_shape, classes=self._task.classes)
+
+    def _check_trainings(self) -> None:
+        """A network whose input is not the task's is refused before anything is measured."""
+        for name in {seeds[0].family: None for seeds in self._grid.trainings}:
+            shape = self._families[name].sample_shape()
+            if shape is not None and shape != self._task.input_shape:
+                raise InputError(
+                    f"{name} cannot be trained on {self._options.task}: a sample of its input is "
+                    f"{shape}, of the task's {self._task.input_shape}; choose another --task, or "
+                    "add -m cost for its costs alone"
+                )
 
     def _start(self) -> dict[str, Any]:
         options = self._options
@@ -108,34 +121,36 @@ class Study:
         family, optimizer = self._families[cell.family], self._options.optimizer
         try:
             with time_limit(_TIMING_SHARE * self._options.cell_timeout):
-                conditions = cost.time_cell(family, optimizer, cell, benchmark, clock)
+                timing = cost.time_cell(
+                    family,
+                    optimizer,
+                    cell,
+                    benchmark,
+                    clock,
+                    flush_l2=self._options.flush_l2,
+                )
         except OutOfTimeError as error:
             benchmark.has_error = True  # half its rounds are no result
             return CellRecord(cell=cell, status="timeout", reason=f"while it was timed: {error}")
         except Exception as error:  # whatever a user's network raises
             status = "oom" if is_out_of_memory(error) else "error"
             return CellRecord(cell=cell, status=status, reason=one_line(error))
-        return self._timed(cell, outcome.value, conditions, benchmark.stats)
+        return self._timed(cell, outcome.value, timing, benchmark.stats)
 
     def _tried(self, cell: Cell) -> Outcome:
         arguments = (cell, self._task.input_shape, self._task.classes, self._options.optimizer)
         return self._children.call(cost.weigh, *arguments, timeout=self._options.cell_timeout)
 
-    def _timed(self, cell: Cell, facts: Facts, conditions: Conditions, timed: Any) -> CellRecord:
+    def _timed(self, cell: Cell, facts: Facts, timing: cost.Timing, timed: Any) -> CellRecord:
         """`timed` is what the fixture found, None under `--benchmark-disable`."""
-        median = timed.stats.median if timed else None
-        slow = conditions.warnings(usual_seconds=self._usual_seconds)
-        info = {
-            "status": "ok",
-            **vars(facts),
-            "macs": facts.macs,
-            "threads": cell.threads,
-            "samples_per_second": cell.batch_size / median if median else None,
-            "mfu": _mfu(facts.flops, median, conditions.reference_seconds, cell.device),
-            "reference_seconds": conditions.reference_seconds,
-            "energy_joules": None,
-            "warnings": [*facts.warnings, *slow],
-        }
+        info = cell_info(
+            cell,
+            facts,
+            timing,
+            median_seconds=timed.stats.median if timed else None,
+            reference_kernels=self._started["reference_kernels"],
+            usual_seconds=self._usual_seconds,
+        )
         return CellRecord(
             cell=cell,
             status="ok",
@@ -159,7 +174,8 @@ class Study:
     def _key(self, cell: Cell) -> str:
         family = self._families[cell.family]
         network = [family.all_knobs, family.code, self._options.optimizer]
-        return key("cell", cell, network, self._circumstances, self._timing)
+        timing = {**self._timing, "flush_l2": self._options.flush_l2}
+        return key("cell", cell, network, self._circumstances, timing)
 
     def train(self, trainings: Iterable[Training]) -> list[RunRecord]:
         """The runs of `trainings`, waited for. With the first, those of the whole grid start."""
@@ -189,12 +205,3 @@ class Study:
         self._children.close()
         self._runs.close()
         torch.set_num_threads(self._threads_before)
-
-
-def _mfu(
-    flops: int | None, seconds: float | None, reference_seconds: float | None, device: str
-) -> float | None:
-    """Share of the FLOP/s that a large matrix product reached just then on the same device."""
-    if not flops or not seconds or not reference_seconds:
-        return None
-    return (flops / seconds) / (kernels.matmul_flops(device) / reference_seconds)

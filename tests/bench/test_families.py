@@ -58,8 +58,21 @@ def test_built_ins_are_found_by_name(name: str) -> None:
     assert family.name == name
     assert family.depths
     with torch.device("meta"):
-        logits = family.build(family.depths[0])(family.example_input(2))
-    assert logits.shape == (2, 10)
+        inputs = family.example_input(2)
+        logits = family.build(family.depths[0])(inputs)
+        assert family.loss(logits, inputs).shape == ()
+    assert logits.shape[0] == 2
+    classes = {"gpt": 50257, "resnet_imagenet": 1000, "vgg": 1000, "vit": 1000}.get(name, 10)
+    assert logits.shape[-1] == classes
+
+
+def test_a_family_that_cannot_take_a_tasks_input_keeps_its_own() -> None:
+    """Costs need no task: an image network asked for beside signals has its own images."""
+    family = families.find("resnet_imagenet")
+    assert family.for_task(input_shape=(1, 40), classes=10).knobs == {}
+    fitting = family.for_task(input_shape=(1, 64, 64), classes=7)
+    assert fitting.knobs == {"input_shape": (1, 64, 64), "classes": 7}
+    assert fitting.sample_shape() == (1, 64, 64)
 
 
 def test_a_file_is_a_family(user_file: str) -> None:
@@ -108,7 +121,7 @@ def test_a_task_fills_the_open_knobs_only(user_file: str) -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("mpl", "known: cifar_resnet, mlp, resnet"),
+        ("mpl", "known: cifar_resnet, densenet, gpt, mlp, preact_resnet, resnet"),
         ("mlp:wdith=3", "known: input_shape, classes, width"),
         ("missing.py:build", "no file 'missing.py'"),
         ("user_net.py:make", "no function 'make'"),

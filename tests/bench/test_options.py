@@ -1,5 +1,6 @@
 """What people type as options, and what they get."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ def test_nothing_typed_is_the_default_study() -> None:
     assert nothing == Options()
     assert nothing.families == DEFAULT_FAMILIES == ("mlp", "resnet", "resnet:residual=false")
     assert nothing.depths is None
+    assert nothing.variants == ()
     assert DEFAULT_DEPTHS == (2, 4, 8, 16, 32)
     assert nothing.passes == PASSES == ("forward", "backward", "step")
     assert (nothing.seeds, nothing.threads, nothing.device) == (3, 1, "cpu")
@@ -38,6 +40,7 @@ def test_nothing_typed_is_the_default_study() -> None:
         ("--seeds", "5", "seeds", 5),
         ("--epochs", "1", "epochs", 1),
         ("--optimizer", "sgd", "optimizer", "sgd"),
+        ("--optimizer", "momentum", "optimizer", "momentum"),
         ("--lr", "1e-3", "learning_rate", 0.001),
         ("--weight-decay", "0", "weight_decay", 0.0),
         ("--cell-timeout", "90", "cell_timeout", 90.0),
@@ -54,10 +57,29 @@ def test_text_becomes_a_value(flag: str, text: str, field: str, value: Any) -> N
     assert options.read({flag: text}) == Options(**{field: value})
 
 
-def test_families_and_resume_are_taken() -> None:
-    """Repeatable, in the order given."""
-    chosen = options.read({}, families=["resnet", "mlp"], resume=True)
+def test_families_and_switches_are_taken() -> None:
+    """Families are repeatable, in the order given; variants have an order of their own."""
+    chosen = options.read({}, families=["resnet", "mlp"], switches=["--resume"])
     assert chosen == Options(families=("resnet", "mlp"), resume=True)
+    both = options.read({}, switches=["--checkpointing", "--channels-last"])
+    assert both.variants == ("channels_last", "checkpointing")
+
+
+@pytest.mark.parametrize(
+    ("switches", "said"),
+    [
+        (["--cuda-graphs"], "--device cuda"),
+        (["--flush-l2"], "--device cuda"),
+        (["--compile"], "C++ compiler"),
+    ],
+)
+def test_a_switch_that_cannot_be_had_is_refused(
+    switches: list[str], said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What it needs is named: a GPU, a compiler."""
+    monkeypatch.setenv("CXX", "/nonexistent")
+    with pytest.raises(InputError, match=re.escape(said)):
+        options.read({}, switches=switches)
 
 
 @pytest.mark.parametrize(
@@ -88,7 +110,7 @@ def test_text_that_cannot_be_is_refused_by_its_flag(flag: str, text: str) -> Non
     ("flag", "text", "said"),
     [
         ("--passes", "forward,sideways", "unknown pass 'sideways'; known: forward, backward, step"),
-        ("--optimizer", "lion", "unknown optimizer 'lion'; known: adam, adamw, rmsprop, sgd"),
+        ("--optimizer", "lion", "unknown optimizer 'lion'; known: adam, adamw, momentum, rmsprop"),
         ("--device", "tpu", "unknown device 'tpu'; known: cpu, cuda, cuda:N"),
         ("--device", "cuda:99", "no device 'cuda:99' here"),
         ("--dtype", "fp64", "unknown dtype 'fp64'; known: fp32, bf16, fp16"),
@@ -106,4 +128,5 @@ def test_every_option_sets_a_field_of_its_own() -> None:
     """The table is complete: all that can be set has a flag, but for what pytest reads itself."""
     fields = [option.field for option in options.TABLE]
     assert len(set(fields)) == len(fields)
-    assert set(fields) == set(Options.__dataclass_fields__) - {"families", "resume"}
+    switched = {"families", "variants", "flush_l2", "resume"}
+    assert set(fields) == set(Options.__dataclass_fields__) - switched
