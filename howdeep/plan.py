@@ -1,4 +1,4 @@
-"""`howdeep plan`: what each depth would cost, counted before anything is run."""
+"""`howdeep plan`: what each depth would cost, and what fits, before anything is run."""
 
 from __future__ import annotations
 
@@ -8,21 +8,21 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 import typer
 
 if TYPE_CHECKING:
-    from torch import nn
-
     from bench.families import Family
+    from bench.options import Options
 
+    from .fit import Fit
+    from .forecast import Forecast
+
+NOTHING_FITS = 1
 BAD_INPUT = 2
-
-# Above this, a number is drawn with a prefix.
-_PREFIXES = ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"))
 
 
 def plan(
     family: Annotated[
         str,
         typer.Argument(
-            help="mlp, resnet, cifar_resnet, package.module:build or file.py:build, "
+            help="A built-in such as resnet or gpt, package.module:build or file.py:build, "
             "with :knob=value,…",
             show_default=False,
         ),
@@ -31,6 +31,27 @@ def plan(
         str | None, typer.Option(help="Such as 8,16,32; default: those the family names.")
     ] = None,
     batch_size: Annotated[str, typer.Option(help="Rows of the input.")] = "1",
+    memory: Annotated[
+        str | None,
+        typer.Option(
+            help="Such as 24GiB: says what fits, and without --depths finds the deepest that does."
+        ),
+    ] = None,
+    largest_batch: Annotated[
+        bool, typer.Option("--largest-batch", help="Of each depth, within --memory.")
+    ] = False,
+    optimizer: Annotated[
+        str | None, typer.Option(help="adamw, adam, rmsprop, momentum or sgd; default: adamw.")
+    ] = None,
+    dtype: Annotated[
+        str | None, typer.Option(help="Of weights and activations: fp32, bf16, fp16.")
+    ] = None,
+    device: Annotated[
+        str, typer.Option(help="How memory is given out: cpu, or cuda, which need not be there.")
+    ] = "cpu",
+    checkpointing: Annotated[
+        bool, typer.Option("--checkpointing", help="Blocks keep only their inputs.")
+    ] = False,
     per_module: Annotated[
         bool, typer.Option(help="fvcore's table of each depth's modules, too.")
     ] = False,
@@ -38,25 +59,40 @@ def plan(
         bool, typer.Option("--json", help="Print one JSON object and nothing else.")
     ] = False,
 ) -> None:
-    """Count parameters, FLOPs and saved activations of each depth; nothing is computed.
+    """Predict parameters, FLOPs and the peak memory of a training step; nothing is computed.
 
-    One multiply-add is two FLOPs and one MAC. Exit code 2: the input is wrong.
+    One multiply-add is two FLOPs and one MAC. Exit codes: 1, nothing fits --memory; 2, the input
+    is wrong.
     """
     from bench.specs import InputError
+    from reports.errors import InputError as QuantityError
 
+    from . import plan_table
+
+    texts = {"--depths": depths, "--batch-size": batch_size}
+    texts |= {"--dtype": dtype, "--optimizer": optimizer}
     try:
-        found, planned, rows = _asked(family, depths, batch_size)
-        cells = [_cell(found, depth, rows) for depth in planned]
-        wanted = planned if per_module and not json_ else ()
-        tables = [_per_module(found, depth) for depth in wanted]
-    except InputError as error:
+        limit = _bytes(memory, needed=largest_batch)
+        found, asked, forecast = _asked(family, texts, device, checkpointing=checkpointing)
+        deepest = None if limit is None else _deepest(asked, forecast, limit)
+        shown = _shown(found, asked, deepest)
+        batch = asked.batch_sizes[0]
+        cells = [_cell(forecast, depth, batch, limit, largest_batch) for depth in shown]
+        wanted = shown if per_module and not json_ else ()
+        tables = [plan_table.per_module(found, depth) for depth in wanted]
+    except (InputError, QuantityError) as error:
         _fail(str(error))
     except Exception as error:  # whatever a user's network raises
         _fail(f"{family}: {type(error).__name__}: {error}")
+    for warning in dict.fromkeys(warning for cell in cells for warning in cell["warnings"]):
+        typer.echo(f"howdeep plan: {warning}", err=True)
     if json_:
-        typer.echo(json.dumps({"cells": cells, "deepest_that_fits": None}, indent=2))
+        typer.echo(json.dumps(_document(cells, limit, deepest), indent=2))
     else:
-        typer.echo("\n\n".join([_table(cells), *tables]))
+        typer.echo("\n\n".join([plan_table.text(cells, limit, deepest), *tables]))
+    if deepest is not None and deepest.value is None:
+        typer.echo(f"howdeep plan: {plan_table.smallest_need(deepest, limit)}", err=True)
+        raise typer.Exit(NOTHING_FITS)
 
 
 def _fail(message: str) -> NoReturn:
@@ -64,114 +100,90 @@ def _fail(message: str) -> NoReturn:
     raise typer.Exit(BAD_INPUT)
 
 
-def _asked(family: str, depths: str | None, batch_size: str) -> tuple[Family, tuple[int, ...], int]:
-    """The family, the depths it is planned at and the rows of its input."""
+def _bytes(memory: str | None, *, needed: bool) -> int | None:
+    from bench.specs import InputError
+    from reports.errors import InputError as QuantityError
+    from reports.quantity import parse_quantity
+
+    if memory is None:
+        if needed:
+            raise InputError("--largest-batch needs a limit: add --memory, such as 24GiB")
+        return None
+    try:
+        return int(parse_quantity(memory, "bytes"))
+    except QuantityError as error:
+        raise InputError(f"--memory: {error}") from None
+
+
+def _asked(
+    family: str, texts: dict[str, str | None], device: str, *, checkpointing: bool
+) -> tuple[Family, Options, Forecast]:
+    """The family, the options as read, and what predicts with them."""
     from bench import families, grid, options
+    from bench.records import Cell
     from bench.specs import InputError
 
+    from .forecast import Forecast
+
     found = families.find(family)
-    texts = {"--depths": depths, "--batch-size": batch_size}
     asked = options.read(texts, families=[family])
     if len(asked.batch_sizes) > 1:
         raise InputError("--batch-size takes one whole number here")
-    for depth in grid.depths(found, asked):
+    if device not in ("cpu", "cuda"):
+        raise InputError(f"unknown --device {device!r}; known here: cpu, cuda")
+    planned = grid.depths(found, asked)
+    for depth in planned:
         found.check_depth(depth)
-    return found, grid.depths(found, asked), asked.batch_sizes[0]
+    step = Cell(
+        family=found.name,
+        depth=planned[0],
+        pass_="step",
+        batch_size=asked.batch_sizes[0],
+        dtype=asked.dtype,
+        device=device,
+        threads=asked.threads,
+        variants=("checkpointing",) if checkpointing else (),
+    )
+    return found, asked, Forecast(found, asked.optimizer, step)
 
 
-def _cell(family: Family, depth: int, batch_size: int) -> dict[str, Any]:
-    """One depth, counted on the meta device; with real weights, which is said, where the network
-    cannot be built or run there."""
-    import torch
+def _deepest(asked: Options, forecast: Forecast, limit: int) -> Fit:
+    """Of the depths asked for; of all that the family has when none were."""
+    batch_size = asked.batch_sizes[0]
+    if asked.depths is None:
+        return forecast.deepest(limit, batch_size)
+    return forecast.deepest_of(asked.depths, limit, batch_size)
 
-    try:
-        with torch.device("meta"):
-            model, inputs = family.build(depth), family.example_input(batch_size)
-        return _counted(family, depth, batch_size, model, inputs)
-    except Exception:
-        model, inputs = family.build(depth), family.example_input(batch_size)
-        cell = _counted(family, depth, batch_size, model, inputs)
-    note = f"{family.name} at depth {depth} does not run on the meta device: built for real"
-    typer.echo(f"howdeep plan: {note}", err=True)
+
+def _shown(family: Family, asked: Options, deepest: Fit | None) -> list[int]:
+    """The depths asked for or named by the family, and the deepest that fits, if predicted."""
+    from bench import grid
+
+    shown = set(grid.depths(family, asked))
+    if deepest is not None and deepest.value is not None and not deepest.extrapolated:
+        shown.add(deepest.value)
+    return sorted(shown)
+
+
+def _cell(
+    forecast: Forecast, depth: int, batch_size: int, limit: int | None, largest_batch: bool
+) -> dict[str, Any]:
+    cell = forecast.cell(depth, batch_size)
+    if limit is not None:
+        cell["fits"] = cell["peak_bytes"] <= limit
+    if limit is not None and largest_batch:
+        cell["largest_batch"] = forecast.largest_batch(depth, limit).value
     return cell
 
 
-def _counted(
-    family: Family, depth: int, batch_size: int, model: nn.Module, inputs: Any
+def _document(
+    cells: list[dict[str, Any]], limit: int | None, deepest: Fit | None
 ) -> dict[str, Any]:
-    """The contract of the plan's JSON. What is not predicted yet is null."""
-    from bench.measure import operations
-
-    counted = operations.count(model, inputs)
-    return {
-        "family": family.name,
-        "depth": depth,
-        "batch_size": batch_size,
-        "parameters": operations.parameter_count(model),
-        "flops_forward": counted.flops("forward"),
-        "macs_forward": counted.forward_flops // 2,
-        "flops_backward": counted.flops("backward"),
-        "flops_step": counted.flops("step"),
-        "uncounted_ops": list(counted.uncounted_ops),
-        "activation_bytes": _saved_bytes(model, inputs),
-        "peak_bytes": None,
-        "peak_by_kind": None,
-        "fits": None,
-    }
-
-
-def _saved_bytes(model: nn.Module, inputs: Any) -> int | None:
-    """In train mode; unknown where that cannot be, as with a batch norm that gets one value."""
-    from bench.measure import memory
-
-    try:
-        return memory.saved_bytes(model.train(), inputs)
-    except ValueError:
-        return None
-
-
-def _per_module(family: Family, depth: int) -> str:
-    from bench.measure import cross_check, operations
-
-    model, inputs = family.build(depth), family.example_input(1)
-    counted = operations.count(model, inputs)
-    macs = cross_check.fvcore_macs(model, inputs)
-    verdict = cross_check.compare(counted, macs) or (
-        f"fvcore's matrix products and convolutions: {macs:,} MACs, within 2% of "
-        f"{counted.forward_flops // 2:,} counted here"
-    )
-    heading = f"{family.name}, depth {depth}, one row; fvcore's FLOPs are multiply-adds, norms too"
-    return f"{heading}\n{cross_check.per_module_table(model, inputs)}\n{verdict}"
-
-
-def _table(cells: list[dict[str, Any]]) -> str:
-    from tabulate import tabulate
-
-    header = ["depth", "parameters", "MACs\nforward", "FLOPs\nforward", "FLOPs\nbackward"]
-    header += ["FLOPs\nstep", "saved for\nbackward"]
-    names = ["macs_forward", "flops_forward", "flops_backward", "flops_step"]
-    rows = [
-        [
-            str(cell["depth"]),
-            f"{cell['parameters']:,}",
-            *(_short(cell[name]).strip() for name in names),
-            _short(cell["activation_bytes"]) + "B",
-        ]
-        for cell in cells
-    ]
-    first = cells[0]
-    title = f"{first['family']}, batch {first['batch_size']}; one multiply-add is two FLOPs"
-    uncounted = sorted({name for cell in cells for name in cell["uncounted_ops"]})
-    table = tabulate(rows, header, disable_numparse=True, stralign="right")
-    notes = [f"Not counted, for want of a formula: {', '.join(uncounted)}"] if uncounted else []
-    return "\n".join([title, "", table, *notes])
-
-
-def _short(number: int | None) -> str:
-    """1814073344 -> `1.814 G`, 12 -> `12 `; unknown -> `? `."""
-    if number is None:
-        return "? "
-    for size, prefix in _PREFIXES:
-        if number >= size:
-            return f"{number / size:,.3f} {prefix}"
-    return f"{number} "
+    """The contract of the command's JSON, and what the answer rests on."""
+    document: dict[str, Any] = {"cells": cells, "deepest_that_fits": None}
+    if deepest is not None:
+        document["deepest_that_fits"] = deepest.value
+        document["memory_bytes"] = limit
+        document["need_bytes"] = deepest.need_bytes
+        document["extrapolated"] = deepest.extrapolated
+    return document

@@ -1,0 +1,95 @@
+"""What `howdeep plan` answers, without how it is drawn: each depth's costs, and what fits."""
+
+from __future__ import annotations
+
+import functools
+import math
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from bench import depth_rule
+from bench.families import Family
+from bench.prediction import Prediction, predict
+from bench.records import Cell
+
+from .fit import Fit, largest
+
+# A prediction that would take longer is read off a line through smaller networks.
+LONGEST_SECONDS = 15.0
+
+
+class Forecast:
+    """Predictions for one family and one way to train it.
+
+    Args:
+        step: any cell of the family; depth and batch size are replaced.
+    """
+
+    def __init__(self, family: Family, optimizer: str, step: Cell) -> None:
+        self._family = family
+        self._optimizer = optimizer
+        self._step = step
+        self._seconds_a_layer = math.inf
+        self.predict = functools.cache(self._predict)
+
+    def _predict(self, depth: int, batch_size: int) -> Prediction:
+        start = time.perf_counter()
+        cell = replace(self._step, depth=depth, batch_size=batch_size)
+        prediction = predict(self._family, self._optimizer, cell)
+        seconds = (time.perf_counter() - start) / depth
+        self._seconds_a_layer = min(self._seconds_a_layer, seconds)
+        return prediction
+
+    def need(self, depth: int, batch_size: int) -> int:
+        """Bytes of a training step at its peak."""
+        return self.predict(depth, batch_size).peak.peak_bytes or 0
+
+    def deepest(self, limit_bytes: int, batch_size: int) -> Fit:
+        """Of all depths that the family has."""
+        return largest(
+            lambda depth: self.need(depth, batch_size),
+            limit_bytes,
+            first=depth_rule.smallest(self._family),
+            allowed=depth_rule.at_most(self._family),
+            affordable=lambda depth: depth * self._seconds_a_layer <= LONGEST_SECONDS,
+        )
+
+    def deepest_of(self, depths: Sequence[int], limit_bytes: int, batch_size: int) -> Fit:
+        """Of these."""
+        needs = {depth: self.need(depth, batch_size) for depth in depths}
+        fitting = [depth for depth in depths if needs[depth] <= limit_bytes]
+        if not fitting:
+            return Fit(value=None, need_bytes=min(needs.values()))
+        return Fit(value=max(fitting), need_bytes=needs[max(fitting)])
+
+    def largest_batch(self, depth: int, limit_bytes: int) -> Fit:
+        return largest(
+            lambda batch_size: self.need(depth, batch_size),
+            limit_bytes,
+            first=1,
+            allowed=lambda batch_size: batch_size,
+        )
+
+    def cell(self, depth: int, batch_size: int) -> dict[str, Any]:
+        """What is predicted of one depth, under the names of the command's JSON."""
+        prediction = self.predict(depth, batch_size)
+        counted = prediction.operations
+        return {
+            "family": self._family.name,
+            "depth": depth,
+            "batch_size": batch_size,
+            "parameters": prediction.parameters,
+            "flops_forward": counted.flops("forward"),
+            "macs_forward": counted.forward_flops // 2,
+            "flops_backward": counted.flops("backward"),
+            "flops_step": counted.flops("step"),
+            "hardware_flops_step": counted.hardware_flops("step"),
+            "uncounted_ops": list(counted.uncounted_ops),
+            "activation_bytes": prediction.activation_bytes,
+            "peak_bytes": prediction.peak.peak_bytes,
+            "peak_by_kind": prediction.peak.by_kind,
+            "fits": None,
+            "warnings": list(prediction.warnings),
+        }
