@@ -162,9 +162,9 @@ def example_input(batch_size: int, *, context: int = 1024, vocabulary: int = 502
 
 
 def loss(logits: Tensor, ids: Tensor) -> Tensor:
-    """Mean cross-entropy of each next token: logits (batch, tokens, vocabulary), ids (batch, tokens).
+    """Mean cross-entropy of each next token, in nats.
 
-    In nats. The logits of a large vocabulary are kept more than once for it, which at small depths
-    is most of the memory of a training step.
+    logits: (batch, tokens, vocabulary), ids: (batch, tokens). The logits of a large vocabulary are
+    kept more than once for it, which at small depths is most of the memory of a training step.
     """
     return F.cross_entropy(logits[:, :-1].flatten(0, 1), ids[:, 1:].flatten())

@@ -4,11 +4,12 @@ Nothing is computed here: numbers are only given their units and digits, and a c
 nothing is left out.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from .block import Block, Column, drawn, number, setting_words
 from .costs import CostTable, DepthCost, Setting
+from .efficiency_block import efficiency_block
 from .estimates import Estimate
 from .findings import Findings, Warned
 from .verdict import Gain, Verdict
@@ -22,36 +23,12 @@ INTERVALS = "a…b: 95% interval"
 QUARTILES = "(ms): interquartile range"
 
 
-@dataclass(frozen=True)
-class Block:
-    """A heading with a table, its captions, paragraphs and a list, each of which may be empty.
-
-    Attributes:
-        header: the columns' headings; one may hold a line break, for drawings where width is
-            scarce.
-    """
-
-    heading: str
-    header: tuple[str, ...] = ()
-    rows: tuple[tuple[str, ...], ...] = ()
-    captions: tuple[str, ...] = ()
-    paragraphs: tuple[str, ...] = ()
-    items: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class _Column:
-    """A column of a table: its heading and the text of a row (empty where unknown)."""
-
-    heading: str
-    text: Callable[[Any], str]
-
-
 def blocks(findings: Findings) -> tuple[Block, ...]:
     """The report, top to bottom: verdicts, other costs, and what a reader should know of them."""
     return (
         *(_verdict_block(verdict) for verdict in findings.verdicts),
         *(_cost_block(table) for table in findings.costs),
+        *(efficiency_block(table) for table in findings.efficiency),
         *_list_block("Notes", findings.notes),
         *_list_block("Excluded", [_excluded(row) for row in findings.excluded]),
         *_list_block("Warnings", [_warning(warned) for warned in findings.warnings]),
@@ -65,7 +42,7 @@ def _list_block(heading: str, items: Sequence[str]) -> Iterator[Block]:
 
 
 def _verdict_block(verdict: Verdict) -> Block:
-    header, rows = _table(_verdict_columns(verdict), verdict.rows)
+    header, rows = drawn(_verdict_columns(verdict), verdict.rows)
     return Block(
         heading=title(verdict),
         header=header,
@@ -77,57 +54,44 @@ def _verdict_block(verdict: Verdict) -> Block:
 
 
 def _cost_block(table: CostTable) -> Block:
-    columns = [_Column("depth", lambda row: str(row.depth)), *_cost_columns(table.setting)]
-    header, rows = _table(columns, table.depths)
-    captions = (_setting(table.setting), QUARTILES)
+    columns = [Column("depth", lambda row: str(row.depth)), *_cost_columns(table.setting)]
+    header, rows = drawn(columns, table.depths)
+    captions = (setting_words(table.setting), QUARTILES)
     return Block(f"Costs of {table.family}", header, rows, tuple(filter(None, captions)))
 
 
-def _table(
-    columns: Sequence[_Column], rows: Sequence[Any]
-) -> tuple[tuple[str, ...], tuple[tuple[str, ...], ...]]:
-    texts = [(column.heading, [column.text(row) for row in rows]) for column in columns]
-    filled = [(heading, column) for heading, column in texts if any(column)]
-    lines = zip(*(column for _, column in filled), strict=True)
-    return tuple(heading for heading, _ in filled), tuple(lines)
-
-
-def _verdict_columns(verdict: Verdict) -> list[_Column]:
+def _verdict_columns(verdict: Verdict) -> list[Column]:
     error = verdict.metric == "error"
     split, _, measure = verdict.metric.rpartition("_")
     return [
-        _Column("depth", lambda row: f"{row.depth} {_marks(verdict, row.depth)}".rstrip()),
+        Column("depth", lambda row: f"{row.depth} {_marks(verdict, row.depth)}".rstrip()),
         *map(_of_row, _cost_columns(verdict.setting)),
-        _Column(f"train\n{measure} %", lambda row: _accuracy(row.train, error)),
-        _Column(f"{split}\n{measure} %".strip(), lambda row: _accuracy(row.accuracy, error)),
-        _Column(
+        Column(f"train\n{measure} %", lambda row: _accuracy(row.train, error)),
+        Column(f"{split}\n{measure} %".strip(), lambda row: _accuracy(row.accuracy, error)),
+        Column(
             f"points a doubling\nof {verdict.doubling_of}",
             lambda row: _gain(row.gain),
         ),
     ]
 
 
-def _cost_columns(setting: Setting | None) -> list[_Column]:
+def _cost_columns(setting: Setting | None) -> list[Column]:
     batch = f"\n(batch {setting.batch_size})" if setting and setting.batch_size else ""
     return [
-        _Column("params", lambda row: _count(row.parameters)),
-        _Column(f"step\nMFLOPs{batch}", lambda row: _number(row.step_flops, 1e6, ",.1f")),
-        _Column(
+        Column("params", lambda row: _count(row.parameters)),
+        Column(f"step\nMFLOPs{batch}", lambda row: number(row.step_flops, 1e6, ",.1f")),
+        Column(
             "forward\nMFLOPs\na sample",
-            lambda row: "" if row.step_flops else _number(row.flops, 1e6, ",.2f"),
+            lambda row: "" if row.step_flops else number(row.flops, 1e6, ",.2f"),
         ),
-        _Column("forward ms", _latency),
-        _Column("peak\nMB", lambda row: _number(row.peak_bytes, 1e6, ",.1f")),
+        Column("forward ms", _latency),
+        Column("peak\nMB", lambda row: number(row.peak_bytes, 1e6, ",.1f")),
     ]
 
 
-def _of_row(column: _Column) -> _Column:
+def _of_row(column: Column) -> Column:
     """A column of costs for the lines of a verdict."""
-    return _Column(column.heading, lambda row: column.text(row.cost))
-
-
-def _number(value: float | None, unit: float, digits: str) -> str:
-    return "" if value is None else format(value / unit, digits)
+    return Column(column.heading, lambda row: column.text(row.cost))
 
 
 def _count(value: float | None) -> str:
@@ -186,20 +150,8 @@ def _captions(verdict: Verdict) -> Iterator[str]:
     yield "; ".join(words for mark, words in LEGEND.items() if mark in shown)
     times = [QUARTILES] if any(row.cost.iqr_seconds is not None for row in verdict.rows) else []
     yield "; ".join([INTERVALS, *times])
-    if verdict.setting and _setting(verdict.setting):
-        yield f"costs: {_setting(verdict.setting)}"
-
-
-def _setting(setting: Setting) -> str:
-    parts = {
-        "batch {}": setting.batch_size,
-        "{}": setting.dtype,
-        "on {}": setting.device,
-        "threads: {}": setting.threads,
-        "machine: {}": setting.machine,
-    }
-    known = (words.format(value) for words, value in parts.items() if value is not None)
-    return ", ".join(known)
+    if verdict.setting and setting_words(verdict.setting):
+        yield f"costs: {setting_words(verdict.setting)}"
 
 
 def _excluded(row: Mapping[str, Any]) -> str:

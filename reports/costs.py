@@ -1,7 +1,8 @@
 """What each depth costs, one table per family and setting.
 
 A setting is all that a latency or a memory figure depends on besides the network: batch size,
-dtype, device, threads and machine. Figures of two settings never share a table.
+dtype, device, threads, variants (compiled, checkpointed …) and machine. Figures of two settings
+never share a table.
 """
 
 import statistics
@@ -20,6 +21,7 @@ class Setting:
     dtype: str | None
     device: str | None
     threads: int | None
+    variants: str | None
     machine: str | None
 
 
@@ -61,17 +63,24 @@ def cost_tables(tables: Tables) -> tuple[CostTable, ...]:
     cells = [row for row in records(tables.cells) if row["status"] == "ok"]
     names = ("family", *(field.name for field in fields(Setting)))
     return tuple(
-        CostTable(family or "", _setting(rows[0]), _depths(rows, _setting(rows[0])))
+        CostTable(family or "", of_setting(rows[0]), _depths(rows, of_setting(rows[0])))
         for (family, *_), rows in grouped(cells, names)
     )
 
 
-def _setting(row: Row) -> Setting:
+def of_setting(row: Row) -> Setting:
+    """The setting of a cell."""
+
     def count(name: str) -> int | None:
         return None if row[name] is None else int(row[name])
 
     return Setting(
-        count("batch_size"), row["dtype"], row["device"], count("threads"), row["machine"]
+        count("batch_size"),
+        row["dtype"],
+        row["device"],
+        count("threads"),
+        row["variants"],
+        row["machine"],
     )
 
 

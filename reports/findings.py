@@ -2,12 +2,13 @@
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from .best_depth import judge
 from .budget import Budget, fits_all
 from .costs import CostTable, best_match, cost_tables
+from .efficiency import EfficiencyTable, efficiency_tables
 from .sweep import Sweep, sweeps
 from .tables import CELL_KEY, Row, Tables, records, unknown_as_none
 from .twins import twin_sentences
@@ -39,6 +40,7 @@ class Findings:
 
     Attributes:
         costs: the tables of settings and families that no verdict shows.
+        efficiency: what binds the steps of each family and setting.
         excluded: cells and runs without a result.
         environments: the machine of each file.
         affordable: some depth fits all budgets; true without budgets.
@@ -46,6 +48,7 @@ class Findings:
 
     verdicts: tuple[Verdict, ...]
     costs: tuple[CostTable, ...]
+    efficiency: tuple[EfficiencyTable, ...]
     notes: tuple[str, ...]
     excluded: tuple[Mapping[str, Any], ...]
     warnings: tuple[Warned, ...]
@@ -69,6 +72,7 @@ class Findings:
         """The JSON object that `howdeep report --json` prints."""
         return {
             "depths": [verdict.as_dict() for verdict in self.verdicts],
+            "efficiency": [asdict(table) for table in self.efficiency],
             "notes": list(self.notes),
             "excluded": [dict(row) for row in self.excluded],
         }
@@ -86,6 +90,7 @@ def find(tables: Tables, budgets: Sequence[Budget] = ()) -> Findings:
     return Findings(
         verdicts=verdicts,
         costs=others,
+        efficiency=efficiency_tables(tables),
         notes=(
             *twin_sentences(verdicts),
             *tables.notes,

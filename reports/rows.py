@@ -37,7 +37,7 @@ def cell_row(
     """One cell as a row of `Tables.cells`.
 
     Args:
-        params: `family, depth, pass, batch_size, dtype, device`.
+        params: `family, depth, pass, batch_size, dtype, device`, and `variants` if there are any.
         where: the file and the row, for errors.
         stats: seconds an iteration under pytest-benchmark's names; empty if it was not timed.
         extra: `extra_info`.
@@ -50,6 +50,7 @@ def cell_row(
         "batch_size": _optional_whole(params.get("batch_size"), f"{where}: batch_size"),
         "threads": number_or_none(extra.get("threads") if threads is None else threads),
         "peak_source": text_or_none(extra.get("peak_source")),
+        "bound": text_or_none(extra.get("bound")),
         "uncounted_ops": _texts(extra.get("uncounted_ops")),
         "warnings": _texts(extra.get("warnings")),
         "status": status,

@@ -18,7 +18,7 @@ Row = dict[str, Any]
 # Above it a float no longer holds every whole number, and a table of 64 bits soon none.
 LARGEST_WHOLE = 2**53
 
-CELL_KEY = ("family", "depth", "pass", "batch_size", "dtype", "device")
+CELL_KEY = ("family", "depth", "pass", "batch_size", "dtype", "device", "variants")
 # The columns of pytest-benchmark's statistics, in seconds an iteration.
 STATISTICS = {
     "median": "latency_seconds",
@@ -31,12 +31,13 @@ STATISTICS = {
 }
 # Numbers of a cell's `extra_info`.
 MEASURES = (
-    "parameters", "flops", "macs", "activation_bytes", "peak_bytes", "samples_per_second", "mfu",
-    "energy_joules",
+    "parameters", "flops", "macs", "hardware_flops", "activation_bytes", "peak_bytes",
+    "samples_per_second", "mfu", "mfu_published", "flops_per_byte", "compute_share",
+    "memory_share", "launch_share", "launch_seconds", "launch_seconds_per_layer", "energy_joules",
 )  # fmt: skip
 CELL_OBJECTS = (
-    "source", "machine", "family", "pass", "dtype", "device", "status", "reason", "peak_source",
-    "uncounted_ops", "warnings",
+    "source", "machine", "family", "pass", "dtype", "device", "variants", "status", "reason",
+    "peak_source", "bound", "uncounted_ops", "warnings",
 )  # fmt: skip
 CELL_NUMBERS = ("batch_size", "threads", *STATISTICS.values(), *MEASURES)
 

@@ -11,7 +11,8 @@ import re
 import textwrap
 from typing import IO, TYPE_CHECKING
 
-from .blocks import Block, blocks
+from .block import Block
+from .blocks import blocks
 from .findings import Findings
 
 if TYPE_CHECKING:

@@ -19,6 +19,9 @@ from .state import left_as_found
 # Largest relative difference that is not reported.
 TOLERANCE = 0.02
 
+# Operators with matrix products inside, of which fvcore counts none.
+_BLIND_SPOTS = ("attention", "lstm", "gru", "rnn")
+
 _MATRIX_OPERATORS = ("conv", "linear", "addmm", "matmul", "bmm", "einsum", "attention")
 
 
@@ -27,6 +30,15 @@ def fvcore_macs(model: nn.Module, inputs: Any) -> int:
     with _quiet(model):
         by_operator = _analysis(model, inputs).by_operator()
     return int(sum(n for op, n in by_operator.items() if any(m in op for m in _MATRIX_OPERATORS)))
+
+
+def blind_to(model: nn.Module, inputs: Any) -> tuple[str, ...]:
+    """Operators of this network with matrix products that fvcore has no formula for."""
+    with _quiet(model):
+        analysis = _analysis(model, inputs)
+        analysis.total()  # runs the analysis
+        unsupported = analysis.unsupported_ops()
+    return tuple(sorted(op for op in unsupported if any(spot in op for spot in _BLIND_SPOTS)))
 
 
 def per_module_table(model: nn.Module, inputs: Any, *, max_depth: int = 3) -> str:

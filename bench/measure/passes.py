@@ -104,9 +104,7 @@ def _backward(model: nn.Module, inputs: Any, loss: Loss) -> Pass:
     return Pass(lambda: pending.pop().backward(), prepare)
 
 
-def _step(
-    model: nn.Module, inputs: Any, optimizer: torch.optim.Optimizer, loss: Loss
-) -> Pass:
+def _step(model: nn.Module, inputs: Any, optimizer: torch.optim.Optimizer, loss: Loss) -> Pass:
     def run() -> None:
         loss(call(model, inputs), inputs).backward()
         optimizer.step()

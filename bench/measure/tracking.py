@@ -1,9 +1,9 @@
 """The peak of a training step, split by what holds it, from the tensors alone.
 
 Every storage that an operator makes is followed from its birth to its death, on a device or as a
-fake tensor, for which nothing is allocated: the same step gives the same answer both ways. PyTorch's
-own `MemTracker` (torch.distributed._tools) gives that answer too, but looks through all modules
-again at every operator, which for a thousand layers takes minutes.
+fake tensor, for which nothing is allocated: the same step gives the same answer both ways. The
+`MemTracker` of PyTorch (torch.distributed._tools) gives that answer too, but looks through all
+modules again at every operator, which for a thousand layers takes minutes.
 
 What an operator takes for itself while it runs (workspaces, reordered weights) is no tensor and is
 not in it; nor is what an allocator loses to fragmentation.
@@ -60,7 +60,8 @@ def step_peak(
     """The peak of forward + backward + optimizer step, by kind.
 
     Before it one step with gradients of zero makes the optimizer's state. That changes nothing
-    where the learning rate is zero and the tensors are fake; a real network takes the step.
+    where the learning rate is zero and the tensors are fake; a real network takes the step. The
+    state of what the backward does not reach is not counted: a real optimizer makes none for it.
 
     Activations are what the forward kept for the backward, and what its recomputation under
     checkpointing made; temporaries are what else the operators make.
@@ -74,12 +75,13 @@ def step_peak(
     storages.add("parameters", list(model.parameters()))
     storages.add("buffers", list(model.buffers()))
     storages.add("input", inputs)
-    storages.add("optimizer_state", [list(state.values()) for state in optimizer.state.values()])
     with storages, _gradients_named(model, storages), torch.enable_grad():
         value = loss(call(model, inputs), inputs)
         storages.forward_ends()
         value.backward()
         del value
+        reached = [state for p, state in optimizer.state.items() if p.grad is not None]
+        storages.add("optimizer_state", [list(state.values()) for state in reached], born=0)
         optimizer.step()
     optimizer.zero_grad(set_to_none=True)
     return storages.peak()
@@ -110,6 +112,13 @@ def _gradients_named(model: nn.Module, storages: "_Storages") -> Iterator[None]:
             handle.remove()
 
 
+def _parts(tensor: Tensor) -> tuple[Tensor, ...]:
+    """The tensors that have a storage: of a sparse one its indices and values."""
+    if tensor.layout is torch.sparse_coo:
+        return tensor._indices(), tensor._values()
+    return (tensor,)
+
+
 class _Storages(TorchDispatchMode):
     """Follows every storage that an operator makes, and those that are added."""
 
@@ -121,26 +130,33 @@ class _Storages(TorchDispatchMode):
         self._all: list[_Allocation] = []
         self._alive: dict[int, tuple[_Allocation, Any]] = {}
 
-    def add(self, kind: str, tensors: Any) -> None:
-        """Follow the storages of these tensors (trees allowed) that are not followed yet."""
+    def add(self, kind: str, tensors: Any, *, born: int | None = None) -> None:
+        """Follow the storages of these tensors (trees allowed) that are not followed yet.
+
+        Args:
+            born: the operator at which they were made; None is the last one.
+        """
         for leaf in [tensors] if isinstance(tensors, Tensor) else tree_leaves(tensors):
             if isinstance(leaf, Tensor):
-                self._follow(kind, leaf)
+                for part in _parts(leaf):
+                    self._follow(kind, part, self._operators if born is None else born)
 
     def rename(self, kind: str, tensor: Tensor | None) -> None:
         if tensor is not None:
-            self._alive[tensor.untyped_storage()._cdata][0].kind = kind
+            self.add(kind, tensor)
+            for part in _parts(tensor):
+                self._alive[part.untyped_storage()._cdata][0].kind = kind
 
     def forward_ends(self) -> None:
         self._forward_end = self._operators
 
-    def _follow(self, kind: str, tensor: Tensor) -> None:
+    def _follow(self, kind: str, tensor: Tensor, born: int) -> None:
         storage = tensor.untyped_storage()
         identity = storage._cdata
         if identity in self._alive:
             return
         blocks = -(-storage.nbytes() // self._block_bytes)
-        allocation = _Allocation(blocks * self._block_bytes, kind, self._operators)
+        allocation = _Allocation(blocks * self._block_bytes, kind, born)
         self._all.append(allocation)
         self._alive[identity] = (allocation, weakref.ref(storage, self._at_death(identity)))
 

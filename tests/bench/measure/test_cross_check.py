@@ -46,6 +46,16 @@ def test_nothing_counted_on_either_side_agrees() -> None:
     assert cross_check.compare(counted(0), 0) is None
 
 
+def test_fvcore_is_blind_to_attention() -> None:
+    """So its difference there says nothing of the network; elsewhere it sees all products."""
+    family = families.find("gpt:width=16,heads=2,context=8,vocabulary=20")
+    assert cross_check.blind_to(family.build(1), family.example_input(1)) == (
+        "aten::scaled_dot_product_attention",
+    )
+    resnet = families.find("resnet")
+    assert cross_check.blind_to(resnet.build(4), resnet.example_input(1)) == ()
+
+
 def test_table_names_modules_and_parameters() -> None:
     """Each module stands in it with its parameters and fvcore's FLOPs."""
     network = nn.Sequential(nn.Linear(4, 8), nn.Linear(8, 3))

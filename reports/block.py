@@ -1,0 +1,60 @@
+"""A part of a report before it is drawn: a heading with a table, paragraphs and a list."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from .costs import Setting
+
+
+@dataclass(frozen=True)
+class Block:
+    """A heading with a table, its captions, paragraphs and a list, each of which may be empty.
+
+    Attributes:
+        header: the columns' headings; one may hold a line break, for drawings where width is
+            scarce.
+    """
+
+    heading: str
+    header: tuple[str, ...] = ()
+    rows: tuple[tuple[str, ...], ...] = ()
+    captions: tuple[str, ...] = ()
+    paragraphs: tuple[str, ...] = ()
+    items: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of a table: its heading and the text of a row (empty where unknown)."""
+
+    heading: str
+    text: Callable[[Any], str]
+
+
+def drawn(
+    columns: Sequence[Column], rows: Sequence[Any]
+) -> tuple[tuple[str, ...], tuple[tuple[str, ...], ...]]:
+    """The headings and the text of each row; a column without any text is left out."""
+    texts = [(column.heading, [column.text(row) for row in rows]) for column in columns]
+    filled = [(heading, column) for heading, column in texts if any(column)]
+    lines = zip(*(column for _, column in filled), strict=True)
+    return tuple(heading for heading, _ in filled), tuple(lines)
+
+
+def number(value: float | None, unit: float, digits: str) -> str:
+    return "" if value is None else format(value / unit, digits)
+
+
+def setting_words(setting: Setting) -> str:
+    """`batch 128, fp32, on cpu, …`: what is known of it."""
+    parts = {
+        "batch {}": setting.batch_size,
+        "{}": setting.dtype,
+        "on {}": setting.device,
+        "threads: {}": setting.threads,
+        "run with {}": setting.variants and setting.variants.replace("+", ", "),
+        "machine: {}": setting.machine,
+    }
+    known = (words.format(value) for words, value in parts.items() if value is not None)
+    return ", ".join(known)
