@@ -17,7 +17,7 @@ from .measure.latency import Clock
 from .options import Options
 from .records import Cell, CellRecord, Facts, RunRecord, Training, key, plain
 from .replay import replay
-from .specs import InputError, one_line
+from .specs import one_line
 from .train import tasks
 from .train.runs import Runs, workers
 from .train.store import Store
@@ -55,7 +55,6 @@ class Study:
         torch.set_num_threads(options.threads)
         self._task = tasks.load(options.task)
         self._families = {f.name: self._bound(f) for f in grid.families}
-        self._check_trainings()
         self._circumstances = {"machine": machine.identity(options.device), "code": _CODE}
         self._store = Store(options.store, document=self._start, resume=options.resume)
         self._started = self._store.document
@@ -74,17 +73,6 @@ class Study:
 
     def _bound(self, family: Family) -> Family:
         return family.for_task(input_shape=self._task.input_shape, classes=self._task.classes)
-
-    def _check_trainings(self) -> None:
-        """A network whose input is not the task's is refused before anything is measured."""
-        for name in {seeds[0].family: None for seeds in self._grid.trainings}:
-            shape = self._families[name].sample_shape()
-            if shape is not None and shape != self._task.input_shape:
-                raise InputError(
-                    f"{name} cannot be trained on {self._options.task}: a sample of its input is "
-                    f"{shape}, of the task's {self._task.input_shape}; choose another --task, or "
-                    "add -m cost for its costs alone"
-                )
 
     def _start(self) -> dict[str, Any]:
         options = self._options

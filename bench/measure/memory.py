@@ -28,24 +28,39 @@ CUDA_SOURCE = "CUDA allocator"
 _SILENT = "99"
 
 
+class Saved:
+    """What autograd saves for the backward while its `hooks` are on, each storage once.
+
+    Attributes:
+        bytes: so far, without the parameters and buffers of the model.
+    """
+
+    def __init__(self, model: nn.Module) -> None:
+        self.bytes = 0
+        known = itertools.chain(model.parameters(), model.buffers())
+        # Kept alive until the end: an address may not come back as another storage.
+        self._seen = {_identity(t): t.untyped_storage() for t in known}
+
+    def hooks(self) -> torch.autograd.graph.saved_tensors_hooks:
+        return torch.autograd.graph.saved_tensors_hooks(self._pack, lambda tensor: tensor)
+
+    def _pack(self, tensor: Tensor) -> Tensor:
+        storage = tensor.untyped_storage()
+        if storage._cdata not in self._seen:
+            self._seen[storage._cdata] = storage
+            self.bytes += storage.nbytes()
+        return tensor
+
+
 def saved_bytes(model: nn.Module, inputs: Any) -> int:
     """Bytes saved for the backward by one forward pass in the model's present mode.
 
     The input counts where a layer saves it. The model is left as it was found.
     """
-    known = {_identity(t) for t in itertools.chain(model.parameters(), model.buffers())}
-    saved: dict[int, torch.UntypedStorage] = {}
-
-    def pack(tensor: Tensor) -> Tensor:
-        storage = tensor.untyped_storage()
-        # Kept alive until the end: an address may not come back as another storage.
-        saved.setdefault(storage._cdata, storage)
-        return tensor
-
-    hooks = torch.autograd.graph.saved_tensors_hooks(pack, lambda t: t)
-    with left_as_found(model), torch.enable_grad(), hooks:
+    saved = Saved(model)
+    with left_as_found(model), torch.enable_grad(), saved.hooks():
         call(model, inputs)
-    return sum(s.nbytes() for identity, s in saved.items() if identity not in known)
+    return saved.bytes
 
 
 def tensor_bytes(*tensors: Any) -> int:

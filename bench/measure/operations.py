@@ -45,16 +45,16 @@ def count(model: nn.Module, inputs: Any) -> Operations:
         inputs: a tensor, tuple or dict of tensors.
     """
     try:
-        return _count(_on_meta(model), _detached(inputs, "meta"), "meta")
+        return _count(on_meta(model), detached(inputs, "meta"), "meta")
     except Exception:
         device = next((p.device for p in model.parameters()), torch.device("cpu"))
         if device.type == "meta":
             raise
     with random_state(device=str(device)):
-        return _count(copy.deepcopy(model), _detached(inputs, device), device.type)
+        return _count(copy.deepcopy(model), detached(inputs, device), device.type)
 
 
-def _on_meta(model: nn.Module) -> nn.Module:
+def on_meta(model: nn.Module) -> nn.Module:
     """A copy whose tensors are replaced while they are copied: no second set of weights."""
     memo: dict[int, Any] = {}
     for parameter in model.parameters():
@@ -65,7 +65,7 @@ def _on_meta(model: nn.Module) -> nn.Module:
     return copy.deepcopy(model, memo)
 
 
-def _detached(inputs: Any, device: Any) -> Any:
+def detached(inputs: Any, device: Any) -> Any:
     """The input on `device`; its own tensors get no gradient."""
     return tree_map(lambda x: x.detach().to(device) if isinstance(x, Tensor) else x, inputs)
 
@@ -73,7 +73,7 @@ def _detached(inputs: Any, device: Any) -> Any:
 def _count(model: nn.Module, inputs: Any, device: str) -> Operations:
     model.eval()
     trained = any(p.requires_grad for p in model.parameters())
-    with _fast_path_off(), torch.enable_grad(), _OperatorCounter() as counter:
+    with fast_path_off(), torch.enable_grad(), OperatorCounter() as counter:
         output = call(model, inputs)
         if trained:
             counter.run_backward(scalar_loss, output)
@@ -92,7 +92,7 @@ def _count(model: nn.Module, inputs: Any, device: str) -> Operations:
 
 
 @contextmanager
-def _fast_path_off() -> Iterator[None]:
+def fast_path_off() -> Iterator[None]:
     """`nn.MultiheadAttention`'s fused path hides its matrix products from every counter."""
     before = torch.backends.mha.get_fastpath_enabled()
     torch.backends.mha.set_fastpath_enabled(False)
@@ -124,7 +124,7 @@ class _Tally:
         self.kernels += cost.kernels
 
 
-class _OperatorCounter(TorchDispatchMode):
+class OperatorCounter(TorchDispatchMode):
     """Adds up what the operators that run inside it cost: first those of a forward.
 
     Deep networks repeat themselves: on the meta device an operator that was seen with the same
@@ -141,6 +141,11 @@ class _OperatorCounter(TorchDispatchMode):
         self._current = self.forward
         self._in_backward = False
         self._seen: dict[Hashable, tuple[_Cost, Any]] = {}
+
+    @property
+    def flops(self) -> int:
+        """Of all that has run so far."""
+        return self.forward.flops + self.backward.flops + self.recomputed.flops
 
     def run_backward(self, loss: Callable[[Any], Tensor], output: Any) -> None:
         """The backward of `loss(output)`; also the loss itself counts as the backward's."""

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from torch._inductor import cpp_builder
 
 from bench import options
 from bench.options import DEFAULT_DEPTHS, DEFAULT_FAMILIES, Options
@@ -77,7 +78,11 @@ def test_a_switch_that_cannot_be_had_is_refused(
     switches: list[str], said: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What it needs is named: a GPU, a compiler."""
-    monkeypatch.setenv("CXX", "/nonexistent")
+
+    def no_compiler() -> None:
+        raise RuntimeError("none of g++, clang++ works")
+
+    monkeypatch.setattr(cpp_builder, "get_cpp_compiler", no_compiler)
     with pytest.raises(InputError, match=re.escape(said)):
         options.read({}, switches=switches)
 

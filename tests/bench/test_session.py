@@ -289,7 +289,7 @@ def test_a_family_that_does_not_fit_the_task_is_skipped(folder: Path) -> None:
 
 
 BAD = [
-    (("--family", "nope"), "unknown family 'nope'; known: cifar_resnet, mlp, resnet"),
+    (("--family", "nope"), "unknown family 'nope'; known: cifar_resnet, densenet, gpt, mlp"),
     (("--family", "mlp:activation=swish"), "known: relu, leaky_relu"),
     (("--family", "cifar_resnet", "--depths", "21"), "depth must be 6n+2 for cifar_resnet"),
     (("--depths", "-3"), "--depths takes whole numbers of at least 1; got '-3'"),

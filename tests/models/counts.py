@@ -24,6 +24,18 @@ def count_parameters(family: ModuleType, depth: int, **knobs: Any) -> int:
         return sum(p.numel() for p in family.build(depth, **knobs).parameters())
 
 
+def count_forward_flops(
+    family: ModuleType, depth: int, *, batch_size: int = 1, **knobs: Any
+) -> int:
+    """FLOPs of forward alone: counting backward takes longer."""
+    with torch.device("meta"):
+        network = family.build(depth, **knobs)
+        x = example_of(family, batch_size, knobs)
+    with FlopCounterMode(display=False) as counter, torch.no_grad():
+        network(x)
+    return int(counter.get_total_flops())
+
+
 def count_flops(
     family: ModuleType, depth: int, *, batch_size: int = 1, **knobs: Any
 ) -> tuple[int, int, int]:

@@ -5,7 +5,7 @@ import torch
 
 from models import cifar_resnet
 from models.residual import ZeroPadShortcut
-from tests.models.counts import count_flops, count_parameters
+from tests.models.counts import count_flops, count_forward_flops, count_parameters
 
 FLOPS_PER_MAC = 2
 
@@ -21,7 +21,7 @@ FLOPS_PER_MAC = 2
 def test_published_sizes(depth: int, parameters: int, macs: int) -> None:
     """Exact counts; He et al. 2015, table 6, rounds parameters to 0.27, 0.85 and 1.7 million."""
     assert count_parameters(cifar_resnet, depth) == parameters
-    assert count_flops(cifar_resnet, depth)[0] == FLOPS_PER_MAC * macs
+    assert count_forward_flops(cifar_resnet, depth) == FLOPS_PER_MAC * macs
 
 
 @pytest.mark.parametrize("depth", cifar_resnet.depths)

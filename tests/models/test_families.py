@@ -30,7 +30,7 @@ from models import (
 from models.blocks import ACTIVATIONS, NORMS
 from models.weights import INITS
 from tests.models.cases import CASES, FAMILIES, Case, name_of
-from tests.models.counts import count_flops, count_parameters, example_of
+from tests.models.counts import count_flops, count_forward_flops, count_parameters, example_of
 
 EVERY_CASE = pytest.mark.parametrize("case", CASES, ids=lambda case: case.id)
 EVERY_FAMILY = pytest.mark.parametrize("family", FAMILIES, ids=name_of)
@@ -164,7 +164,7 @@ def test_plain_twin(case: Case, knob: dict[str, Any]) -> None:
     x = example_of(case.family, 4, case.knobs)
     assert not torch.allclose(residual(x), plain(x))
     counts = [
-        count_flops(case.family, case.depth, batch_size=2, **{**case.knobs, "residual": r})
+        count_forward_flops(case.family, case.depth, batch_size=2, **{**case.knobs, "residual": r})
         for r in (True, False)
     ]
     assert (counts[0] == counts[1]) is (len(shared) == len(residual.state_dict()))
@@ -229,7 +229,9 @@ def test_costs_are_polynomials_of_depth(case: Case) -> None:
     each layer sees all before it, they add equally more each time."""
     depths = [case.depth + i * case.step for i in range(case.degree + 2)]
     parameters = [count_parameters(case.family, depth, **case.knobs) for depth in depths]
-    flops = [count_flops(case.family, depth, batch_size=2, **case.knobs)[1] for depth in depths]
+    flops = [
+        count_forward_flops(case.family, depth, batch_size=2, **case.knobs) for depth in depths
+    ]
     for counts in (parameters, flops):
         for _ in range(case.degree):
             counts = [b - a for a, b in itertools.pairwise(counts)]
@@ -241,7 +243,7 @@ def test_costs_are_polynomials_of_depth(case: Case) -> None:
 def test_costs_are_linear_in_samples(case: Case) -> None:
     """A batch three times as large takes three times the FLOPs."""
     small, large = (
-        count_flops(case.family, case.depth, batch_size=b, **case.knobs)[1] for b in (2, 6)
+        count_forward_flops(case.family, case.depth, batch_size=b, **case.knobs) for b in (2, 6)
     )
     assert large == 3 * small
 

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from models import resnet
-from tests.models.counts import count_flops, count_parameters
+from tests.models.counts import count_forward_flops, count_parameters
 
 
 @pytest.mark.parametrize("depth", resnet.depths)
@@ -12,7 +12,7 @@ def test_closed_forms(depth: int) -> None:
     """Parameters and multiply-adds are linear in the number of blocks."""
     blocks = (depth - 2) // 2
     assert count_parameters(resnet, depth) == 418 + 3_552 * blocks
-    assert count_flops(resnet, depth)[0] == 2 * (2_640 + 69_120 * blocks)
+    assert count_forward_flops(resnet, depth) == 2 * (2_640 + 69_120 * blocks)
 
 
 @pytest.mark.parametrize("input_shape", [(1, 40), (2, 1), (3, 28, 28), (1, 5, 9)])

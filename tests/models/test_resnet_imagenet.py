@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from models import resnet_imagenet
-from tests.models.counts import count_flops, count_parameters
+from tests.models.counts import count_flops, count_forward_flops, count_parameters
 
 FLOPS_PER_MAC = 2
 FIRST_LAYER_MACS = 118_013_952
@@ -51,7 +51,7 @@ def test_depth_grows_the_third_stage(shallow: int, deep: int) -> None:
 def test_multiply_adds_of_a_block(depth: int, step: int, macs: int) -> None:
     """One of the third stage has 14 x 14 pixels, for each a multiply-add of every weight."""
     assert macs == 14**2 * 256**2 * (18 if depth == 18 else 17)
-    flops = [count_flops(resnet_imagenet, d, batch_size=2)[0] for d in (depth, depth + step)]
+    flops = [count_forward_flops(resnet_imagenet, d, batch_size=2) for d in (depth, depth + step)]
     assert flops[1] - flops[0] == 2 * FLOPS_PER_MAC * macs
 
 

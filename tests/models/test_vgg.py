@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from models import vgg
-from tests.models.counts import count_flops, count_parameters
+from tests.models.counts import count_flops, count_forward_flops, count_parameters
 
 FLOPS_PER_MAC = 2
 
@@ -41,7 +41,7 @@ def test_closed_forms(depth: int) -> None:
     assert sum(9 * c**2 + c for c in (256, 512, 512)) == 5_309_696
     assert sum(9 * c**2 * r**2 for c, r in ((256, 56), (512, 28), (512, 14))) == 4_161_798_144
     assert count_parameters(vgg, depth) == 133_047_848 + 5_309_696 * n
-    assert count_flops(vgg, depth)[0] == FLOPS_PER_MAC * (11_308_466_176 + 4_161_798_144 * n)
+    assert count_forward_flops(vgg, depth) == FLOPS_PER_MAC * (11_308_466_176 + 4_161_798_144 * n)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,211 @@
+"""Where in its depth a network spends: parameters, FLOPs, saved bytes and time of each part.
+
+A part is a repeated block, or what lies before, between or after the blocks. One pass runs through
+the whole network, and what a meter gained is booked to the part that ran: so the columns add up to
+the whole, also where two parts share a tensor. In the backward a part begins when the gradient of
+its output is there. What runs outside of all parts (the loss, functions between modules) is booked
+to `OUTSIDE`.
+"""
+
+import statistics
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.utils._pytree import tree_leaves
+
+from . import checkpointing, memory, operations
+from .machine import synchronizer
+from .passes import call, scalar_loss
+from .state import left_as_found
+
+OUTSIDE = "(outside of all parts)"
+
+# Timed passes, of which the median counts, after one to warm up.
+PASSES = 7
+
+
+@dataclass(frozen=True, kw_only=True)
+class Part:
+    """One part at its position in depth. Seconds are None where nothing was timed.
+
+    Attributes:
+        name: the module's name in the network.
+        parameters: a parameter that two parts share counts in the first.
+        saved_bytes: what its forward was the first to save for the backward.
+    """
+
+    name: str
+    parameters: int
+    forward_flops: int
+    backward_flops: int
+    saved_bytes: int
+    forward_seconds: float | None = None
+    backward_seconds: float | None = None
+
+
+def parts(model: nn.Module) -> dict[str, nn.Module]:
+    """The parts by their names, in the order in which the network holds them."""
+    return dict(_parts(model, "", set(checkpointing.blocks(model))))
+
+
+def _parts(
+    model: nn.Module, prefix: str, blocks: set[nn.Module]
+) -> Iterator[tuple[str, nn.Module]]:
+    for name, child in model.named_children():
+        if child not in blocks and not blocks.isdisjoint(child.modules()):
+            yield from _parts(child, f"{prefix}{name}.", blocks)
+        else:
+            yield prefix + name, child
+
+
+def cost_by_part(model: nn.Module, inputs: Any) -> tuple[Part, ...]:
+    """FLOPs on the meta device and saved bytes of each part; nothing is timed.
+
+    Saved bytes are those of `model` where it lies (real or fake tensors), in its present mode.
+    Parts that never run are left out.
+    """
+    forward_flops, backward_flops = _flops(model, inputs)
+    saved = _saved_bytes(model, inputs)
+    parameters = _parameters(model)
+    ran = [name for name in (*parts(model), OUTSIDE) if name in forward_flops]
+    return tuple(
+        Part(
+            name=name,
+            parameters=parameters.get(name, 0),
+            forward_flops=int(forward_flops.get(name, 0)),
+            backward_flops=int(backward_flops.get(name, 0)),
+            saved_bytes=int(saved.get(name, 0)),
+        )
+        for name in ran
+    )
+
+
+def seconds_by_part(
+    model: nn.Module, inputs: Any, *, device: str, passes: int = PASSES
+) -> dict[str, tuple[float, float]]:
+    """Median seconds of each part forward and backward, in train mode; the device is waited for at
+    every boundary, so that the sum is more than the network takes in one go."""
+    wait = synchronizer(device)
+
+    def now() -> float:
+        wait()
+        return time.perf_counter()
+
+    rounds = []
+    with left_as_found(model), torch.enable_grad():
+        model.train()
+        for _ in range(passes + 1):
+            with _booked(model, now) as (forward, backward):
+                output = call(model, inputs)
+                forward.end()
+                backward.begin(OUTSIDE)
+                scalar_loss(output).backward()
+            model.zero_grad(set_to_none=True)
+            rounds.append((forward.spent, backward.spent))
+    del rounds[0]
+    names = {name for forward, backward in rounds for name in (*forward, *backward)}
+    return {name: (_median(rounds, 0, name), _median(rounds, 1, name)) for name in names}
+
+
+def _median(
+    rounds: list[tuple[dict[str, float], dict[str, float]]], which: int, name: str
+) -> float:
+    return statistics.median(spent[which].get(name, 0.0) for spent in rounds)
+
+
+def _flops(model: nn.Module, inputs: Any) -> tuple[dict[str, float], dict[str, float]]:
+    """Forward and backward of each part, counted as `operations.count` does."""
+    model, inputs = operations.on_meta(model).eval(), operations.detached(inputs, "meta")
+    with operations.fast_path_off(), torch.enable_grad(), ExitStack() as stack:
+        counter = stack.enter_context(operations.OperatorCounter())
+        forward, backward = stack.enter_context(_booked(model, lambda: counter.flops))
+        output = call(model, inputs)
+        forward.end()
+        if any(p.requires_grad for p in model.parameters()):
+            backward.begin(OUTSIDE)
+            counter.run_backward(scalar_loss, output)
+    return forward.spent, backward.spent
+
+
+def _saved_bytes(model: nn.Module, inputs: Any) -> dict[str, float]:
+    saved = memory.Saved(model)
+    with ExitStack() as stack:
+        stack.enter_context(left_as_found(model))
+        stack.enter_context(torch.enable_grad())
+        stack.enter_context(saved.hooks())
+        forward, _ = stack.enter_context(_booked(model, lambda: saved.bytes))
+        call(model, inputs)
+    return forward.spent
+
+
+def _parameters(model: nn.Module) -> dict[str, int]:
+    """Of each part; those that no part holds are booked outside."""
+    counted: set[int] = set()
+    numbers = {}
+    for name, part in (*parts(model).items(), (OUTSIDE, model)):
+        new = [p for p in part.parameters() if id(p) not in counted]
+        counted.update(map(id, new))
+        numbers[name] = sum(p.numel() for p in new)
+    return numbers
+
+
+class _Ledger:
+    """Books what a meter gains to the part that runs."""
+
+    def __init__(self, read: Callable[[], float]) -> None:
+        self.spent: dict[str, float] = defaultdict(float)
+        self._read = read
+        self._part: str | None = None
+        self._before = 0.0
+
+    def begin(self, part: str) -> None:
+        self.end()
+        self._part, self._before = part, self._read()
+
+    def end(self) -> None:
+        if self._part is not None:
+            self.spent[self._part] += self._read() - self._before
+            self._part = None
+
+
+@contextmanager
+def _booked(model: nn.Module, read: Callable[[], float]) -> Iterator[tuple[_Ledger, _Ledger]]:
+    """Inside, the ledgers of forward and backward are kept by hooks on the parts."""
+    forward, backward = _Ledger(read), _Ledger(read)
+    handles = []
+    for name, part in parts(model).items():
+        handles.append(part.register_forward_pre_hook(_beginner(forward, name)))
+        handles.append(part.register_forward_hook(_ender(forward, backward, name)))
+    forward.begin(OUTSIDE)
+    try:
+        yield forward, backward
+    finally:
+        forward.end()
+        backward.end()
+        for handle in handles:
+            handle.remove()
+
+
+def _beginner(forward: _Ledger, name: str) -> Callable[..., None]:
+    def begin(*_: Any) -> None:
+        forward.begin(name)
+
+    return begin
+
+
+def _ender(forward: _Ledger, backward: _Ledger, name: str) -> Callable[..., None]:
+    """The forward goes on outside; the backward begins with the output's gradient."""
+
+    def end(_module: nn.Module, _inputs: Any, output: Any) -> None:
+        forward.begin(OUTSIDE)
+        for leaf in tree_leaves(output):
+            if isinstance(leaf, Tensor) and leaf.requires_grad:
+                leaf.register_hook(lambda _: backward.begin(name))
+
+    return end
