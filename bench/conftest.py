@@ -25,6 +25,12 @@ COLUMNS = ["median", "iqr", "rounds", "iterations"]
 # Cells are timed before the trainings begin, which fill every core.
 ORDER = ("harness", "cost", "accuracy")
 
+# A cell that failed was not timed, which its own line says; and what torch.compile uses of PyTorch.
+_NOT_THE_USERS = (
+    "Benchmark fixture was not used at all",
+    "`torch.jit.script:DeprecationWarning",
+)
+
 _OPTIONS = pytest.StashKey[options.Options]()
 _GRID = pytest.StashKey[grid.Grid]()
 _STUDY = pytest.StashKey[Study]()
@@ -54,6 +60,8 @@ def pytest_configure(config: pytest.Config) -> None:
     if config.option.benchmark_precision is None:
         config.option.benchmark_precision = PRECISION
     config.option.benchmark_disable_gc = True  # as torch.utils.benchmark does
+    for warning in _NOT_THE_USERS:
+        config.addinivalue_line("filterwarnings", f"ignore:{warning}")
     config.option.benchmark_columns = config.option.benchmark_columns or COLUMNS
 
 
@@ -235,7 +243,7 @@ def measure(request: pytest.FixtureRequest, benchmark: Any, clock: Clock) -> Cal
         benchmark.group, benchmark.params = f"{cell.family} {cell.pass_}", cell.params()
         record = request.config.stash[_STUDY].measure(cell, benchmark, clock)
         _tell(request, f"{cell}  {summaries.cell_words(record)}")
-        _conclude(benchmark, {record.status}, record.reason)
+        _conclude({record.status}, record.reason)
 
     return run
 
@@ -256,7 +264,7 @@ def train(
         if seconds:
             replay(seconds, 1, benchmark, clock)
         else:
-            _conclude(benchmark, {run.status for run in runs}, runs[0].reason)
+            _conclude({run.status for run in runs}, runs[0].reason)
 
     return run
 
@@ -268,11 +276,10 @@ def _tell(request: pytest.FixtureRequest, line: str) -> None:
         request.config.stash[_REPORT].done(_kind(item), _weight(item), f"{_kind(item):8} {line}")
 
 
-def _conclude(benchmark: Any, statuses: set[str], reason: str | None) -> None:
+def _conclude(statuses: set[str], reason: str | None) -> None:
     """Nothing for `ok`; an error fails; what could not be measured is skipped."""
     if "ok" in statuses:
         return
-    benchmark.skipped = True  # nothing was timed, and the fixture need not complain
     words = f"{', '.join(sorted(statuses))}: {reason}"
     if "error" in statuses:
         pytest.fail(words, pytrace=False)

@@ -288,7 +288,36 @@ def test_a_family_that_does_not_fit_the_task_is_skipped(folder: Path) -> None:
     assert "takes inputs of shape (3, 32, 32)" in document["runs"][0]["reason"]
 
 
+def test_variants_are_part_of_a_cell(folder: Path) -> None:
+    """They stand in its name and parameters; recomputed FLOPs are told apart; what is asked for
+    without them is another cell."""
+    grid = ("--family", "cifar_resnet:width=2", "--depths", "14", "--passes", "step", "-m", "cost")
+    done = bench(folder, *grid, "--channels-last", "--checkpointing")
+    assert done.returncode == 0, done.stdout + done.stderr
+    (measured,) = study(folder)["benchmarks"]
+    info = measured["extra_info"]
+    assert measured["name"].endswith("fp32-cpu-channels_last-checkpointing]")
+    assert measured["params"]["variants"] == "channels_last+checkpointing"
+    assert info["hardware_flops"] > info["flops"]
+    assert info["activation_bytes"] is None
+    assert info["bound"] in ("compute", "memory", "launches")
+    assert bench(folder, *grid, "--resume").returncode == 0
+    (plain,) = study(folder)["benchmarks"]
+    assert "variants" not in plain["params"]
+    assert plain["extra_info"]["hardware_flops"] == plain["extra_info"]["flops"] == info["flops"]
+
+
+def test_a_language_model_is_measured_beside_any_task(folder: Path) -> None:
+    """Its input has nothing of the task, and its step has a loss of its own."""
+    gpt = "gpt:width=8,heads=2,context=4,vocabulary=11"
+    done = bench(folder, "--family", gpt, "--depths", "1", "--passes", "step", "-m", "cost")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert [cell["status"] for cell in study(folder)["howdeep"]["cells"]] == ["ok"]
+
+
 BAD = [
+    (("--cuda-graphs",), "--cuda-graphs needs a GPU: add --device cuda"),
+    (("--flush-l2",), "--flush-l2 needs a GPU: add --device cuda"),
     (("--family", "nope"), "unknown family 'nope'; known: cifar_resnet, densenet, gpt, mlp"),
     (("--family", "mlp:activation=swish"), "known: relu, leaky_relu"),
     (("--family", "cifar_resnet", "--depths", "21"), "depth must be 6n+2 for cifar_resnet"),
