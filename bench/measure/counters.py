@@ -125,19 +125,27 @@ def _fvcore_printed(model: nn.Module, inputs: Tensor) -> int:
 @torch.no_grad()
 def _fvcore_operators(model: nn.Module, inputs: Tensor) -> dict[str, float]:
     """MACs of each kind of operator; fvcore's total is their sum."""
-    from fvcore.nn import FlopCountAnalysis
+    with _quiet():
+        from fvcore.nn import FlopCountAnalysis
 
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of the tracer
         analysis = FlopCountAnalysis(model, inputs)
         analysis.unsupported_ops_warnings(False).uncalled_modules_warnings(False)
         return dict(analysis.by_operator())
 
 
 def _fvcore_parameters(model: nn.Module, _inputs: Tensor) -> int:
-    from fvcore.nn import parameter_count
+    with _quiet():
+        from fvcore.nn import parameter_count
 
     return int(parameter_count(model)[""])
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """No warnings of the tracer, which fvcore uses already when it is imported."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
 
 
 # --- ptflops ---------------------------------------------------------------------------------
@@ -151,11 +159,11 @@ def _modules_forward(model: nn.Module, inputs: Tensor) -> int:
     products = (nn.Linear, nn.modules.conv._ConvNd)
     others = {type(m) for m in model.modules() if not isinstance(m, products)}
     only = {"ignore_modules": list(others), "backend_specific_config": {"count_functional": False}}
-    return _ptflops(model, inputs, backend="pytorch", **only)[0]
+    return len(inputs) * _ptflops(model, inputs, backend="pytorch", **only)[0]
 
 
 def _modules_printed(model: nn.Module, inputs: Tensor) -> int:
-    return _ptflops(model, inputs, backend="pytorch")[0]
+    return len(inputs) * _ptflops(model, inputs, backend="pytorch")[0]
 
 
 def _ptflops_parameters(model: nn.Module, inputs: Tensor) -> int:
@@ -166,8 +174,10 @@ def _ptflops_parameters(model: nn.Module, inputs: Tensor) -> int:
 def _ptflops(model: nn.Module, inputs: Tensor, *, backend: str, **options: Any) -> tuple[int, int]:
     """MACs and trained parameters; the biases' additions are among the MACs.
 
+    The MACs are those of the batch for the backend aten, and of one sample for pytorch.
+
     Raises:
-        RuntimeError: ptflops could not count it; the message is what it printed.
+        RuntimeError: ptflops could not count it; the message is the last line that it printed.
     """
     from ptflops import get_model_complexity_info
 
@@ -183,7 +193,7 @@ def _ptflops(model: nn.Module, inputs: Tensor, *, backend: str, **options: Any) 
             **options,
         )
     if macs is None:
-        raise RuntimeError(f"ptflops counted nothing: {printed.getvalue().strip()}")
+        raise RuntimeError(f"ptflops counted nothing: {printed.getvalue().splitlines()[-1]}")
     return int(macs), int(parameters)
 
 

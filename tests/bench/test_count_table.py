@@ -44,7 +44,7 @@ def test_error_is_relative_and_signed() -> None:
     ("counted", "more", "cell"),
     [
         (100_000, {}, "0"),
-        (100_050, {}, "+0.0500%"),
+        (100_050, {}, "+0.05%"),
         (95_930, {}, "**-4.07%**"),
         (None, {}, "cannot"),
         (100_000, {"printed": 104_500}, "0 [+4.50%]"),
@@ -99,14 +99,14 @@ Counted MACs forward:
 
 Time to count MACs forward, ms:
 
-|    |                   a |
-|:---|--------------------:|
+|    |                 a |
+|:---|------------------:|
 | x  | 1,000 (500…1,500) |
 
 howdeep's time to count MACs forward over the counter's:
 
-|    |                  a |
-|:---|-------------------:|
+|    |              a |
+|:---|---------------:|
 | x  | 0.15 (0.1…0.2) |
 
 Error of parameters:

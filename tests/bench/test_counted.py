@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from bench import depthwise
 from bench.counted import NETWORKS, Network
 from bench.measure import operations
+from bench.measure.counters import COUNTERS
 
 EVERY_NETWORK = pytest.mark.parametrize("network", NETWORKS, ids=lambda network: network.name)
 
@@ -106,3 +107,23 @@ def test_stages_are_those_of_the_paper() -> None:
         [112] + [56] * 2 + [28] * 3 + [14] * 7 + [7] * 4
     )
     assert len(layers) == 1 + 17 * 3 - 1 + 2
+
+
+@EVERY_NETWORK
+def test_ptflops_differs_by_the_biases_alone(network: Network) -> None:
+    """On the meta device it is the truth and one for each element to which a layer adds a bias."""
+    pytest.importorskip("ptflops", reason="ptflops is missing")
+    model, inputs = network.build("meta")
+    ptflops = next(counter for counter in COUNTERS if counter.name == "ptflops_aten_meta")
+    excess = ptflops.forward(model, inputs) - network.macs
+    assert excess == biases(*network.build("meta"))
+
+
+def biases(network: nn.Module, x: Tensor) -> int:
+    """Elements that come out of layers with a bias."""
+    added: list[int] = []
+    for module in network.modules():
+        if isinstance(module, nn.Conv2d | nn.Linear) and module.bias is not None:
+            module.register_forward_hook(lambda *call: added.append(call[2].numel()))
+    network(x)
+    return sum(added)
