@@ -119,19 +119,14 @@ def _saved_bytes(network: Prepared, cell: Cell) -> int | None:
 
 
 def time_cell(
-    family: Family,
-    optimizer: str,
-    cell: Cell,
-    benchmark: Fixture,
-    clock: latency.Clock,
-    *,
-    flush_l2: bool = False,
+    family: Family, optimizer: str, cell: Cell, benchmark: Fixture, clock: latency.Clock
 ) -> Timing:
     """Time the cell through the fixture, whose timer `clock` must be; then what needs a time of
     its own: energy, and on a GPU the overhead of launches."""
     pass_ = _runnable(prepare(family, optimizer, cell), cell)
     on_gpu = cell.device.startswith("cuda")
     gpu = cuda_time.gpu_queue(cell.device) if on_gpu else None
+    flush_l2 = "flush_l2" in cell.variants
     timed = _flushed(pass_, gpu.flush) if gpu and flush_l2 else pass_
     wait = machine.synchronizer(cell.device)
     iteration = latency.timed(timed, clock, wait)

@@ -3,7 +3,10 @@
 import functools
 from collections.abc import Callable, Iterator
 
+import torch
+
 from .families import Family
+from .measure.state import random_state
 from .specs import InputError
 
 # Depths in a row that are tried for one that the family has.
@@ -11,10 +14,19 @@ REACH = 64
 
 
 def smallest(family: Family) -> int:
-    """The shallowest depth that the family builds, of 1 to 64 and those it names."""
-    named = family.depths or ()
-    found = next(filter(_asked(family), range(1, REACH + 1)), None)
-    return min(named) if found is None else found
+    """The shallowest depth that the family builds, of 1 to 64 and those it names.
+
+    Raises:
+        InputError: it builds none of them.
+    """
+    asked = (*range(1, REACH + 1), *sorted(family.depths or ()))
+    found: int | None = next(filter(_asked(family), asked), None)
+    if found is None:
+        raise InputError(
+            f"{family.name} has none of the depths 1 to {REACH}, and names none that it has: "
+            "give --depths"
+        )
+    return found
 
 
 def at_most(family: Family) -> Callable[[int], int]:
@@ -40,13 +52,19 @@ def at_most(family: Family) -> Callable[[int], int]:
 def _asked(family: Family) -> Callable[[int], bool]:
     @functools.cache
     def has(depth: int) -> bool:
-        try:
-            family.check_depth(depth)
-        except InputError:
-            return False
-        return True
+        return any(_builds(family, depth, device) for device in ("meta", "cpu"))
 
     return has
+
+
+def _builds(family: Family, depth: int, device: str) -> bool:
+    with random_state():
+        try:
+            with torch.device(device):
+                family.build(depth)
+        except (Exception, SystemExit):  # a user's way to refuse a depth, such as a KeyError
+            return False
+        return True
 
 
 def _following(has: Callable[[int], bool], depth: int, count: int) -> Iterator[int]:

@@ -29,7 +29,6 @@ class Options:
     Attributes:
         depths: None means 2, 4, 8, 16, 32 for the default families, else those a family names.
         variants: how cells are run, of `VARIANTS` and in its order.
-        flush_l2: whether a GPU's L2 cache is written over before each timed pass.
     """
 
     families: tuple[str, ...] = DEFAULT_FAMILIES
@@ -40,7 +39,6 @@ class Options:
     dtype: str = "fp32"
     threads: int = 1
     variants: tuple[str, ...] = ()
-    flush_l2: bool = False
     task: str = "mnist1d"
     seeds: int = 3
     epochs: int = 10
@@ -61,8 +59,6 @@ class Options:
         error = device_error(self.device, self.dtype) or variant_error(self.variants, self.device)
         if error:
             raise InputError(error)
-        if self.flush_l2 and self.device == "cpu":
-            raise InputError("--flush-l2 needs a GPU: add --device cuda")
 
     def _check_choices(self) -> None:
         for pass_ in self.passes:
@@ -191,6 +187,5 @@ def read(
     return Options(
         **chosen,
         variants=tuple(name for name in VARIANTS if name in given),
-        flush_l2="flush_l2" in given,
         resume="resume" in given,
     )

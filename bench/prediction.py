@@ -3,6 +3,9 @@
 FLOPs are counted on the meta device, memory is followed on fake tensors: nothing is computed and
 nothing allocated. On fake tensors operators run as they do on a CPU, so that attention keeps what a
 fused kernel keeps; the meta device would take it apart.
+
+Left out are the workspaces of kernels. The running statistics of a batch norm that cannot train on
+one row are used instead of the row's own, which takes as much memory.
 """
 
 from dataclasses import dataclass, replace
@@ -15,14 +18,19 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.utils._pytree import tree_map
 
 from .families import Family
-from .measure import checkpointing, memory, operations, passes, tracking
+from .measure import checkpointing, layers, memory, operations, passes, tracking
+from .measure.layers import Part
 from .measure.state import random_state
-from .records import Cell, Operations, Peak
+from .measure.tracking import StepPeak
+from .records import Cell, Operations
 from .specs import InputError, one_line
 from .train.optimizers import OPTIMIZERS
 
 # The weights of a real network stay what they were.
 _NO_RATE = 0.0
+
+# They refuse to train on one value a channel.
+_BATCH_NORM = nn.modules.batchnorm._BatchNorm
 
 # Characters of an error's text that stand in a warning.
 _LONGEST_REASON = 100
@@ -35,36 +43,86 @@ class Prediction:
     Attributes:
         activation_bytes: saved for the backward by one forward pass; None under checkpointing,
             where the blocks' inputs are kept in another way.
-        warnings: what had to be measured on real tensors, and why.
+        measured: on real tensors, because the network does not run on fake ones.
+        warnings: what was done otherwise than asked, and why.
     """
 
     parameters: int
     operations: Operations
     activation_bytes: int | None
-    peak: Peak
+    peak: StepPeak
+    measured: bool = False
     warnings: tuple[str, ...] = ()
 
 
 def predict(family: Family, optimizer: str, cell: Cell) -> Prediction:
     """The prediction for one step of `cell`; where the network needs real tensors, measured on
-    these, which a warning says.
+    these, which a warning says. With checkpointing and no repeated blocks it is as without.
 
     With `cuda` as the device sizes are rounded up as its allocator does, and the optimizer works on
     all parameters at once, as it does there by default; what kernels take beside their tensors is
     not known. No GPU is needed.
 
+    The global random states are left as they were.
+
     Raises:
-        InputError: the network needs real tensors, and more than the machine has memory free.
-        ValueError: nothing can be trained or, with checkpointing, no block is repeated.
+        InputError: the family refuses the depth, nothing can be trained, or the network needs real
+            tensors and more than the machine has memory free.
     """
+    with random_state(seed=0):
+        try:
+            return _on_fakes(family, optimizer, cell)
+        except InputError:
+            raise
+        except Exception as error:
+            why = f"does not run on fake tensors ({one_line(error)[:_LONGEST_REASON]})"
+        family.check_depth(cell.depth)
+        prediction = _on_real(family, optimizer, cell)
+    warning = f"{family.name} {why}: measured on real ones"
+    return replace(prediction, measured=True, warnings=(*prediction.warnings, warning))
+
+
+def predict_parts(family: Family, cell: Cell, *, timed: bool = False) -> tuple[Part, ...]:
+    """FLOPs and saved bytes of each part of the cell's network by its position in depth, without
+    variants: on fake tensors, or on real ones where those do not do. When `timed`, each part's
+    seconds on the CPU, too, for which the network is run on the cell's number of threads."""
+    with random_state(seed=0):
+        found = _parts(family, cell)
+        if not timed:
+            return found
+        seconds = _seconds(family, cell)
+    return tuple(
+        replace(part, forward_seconds=forward, backward_seconds=backward)
+        for part in found
+        for forward, backward in [seconds.get(part.name, (None, None))]
+    )
+
+
+def _seconds(family: Family, cell: Cell) -> dict[str, tuple[float, float]]:
+    """Of each part, forward and backward, with the cell's number of threads."""
+    model, inputs = family.build(cell.depth), family.example_input(cell.batch_size)
+    model, inputs = passes.place(model, inputs, device="cpu", dtype=cell.dtype)
+    before = torch.get_num_threads()
+    torch.set_num_threads(cell.threads)
     try:
-        return _on_fakes(family, optimizer, cell)
-    except Exception as error:
-        with random_state(seed=0):
-            prediction = _on_real(family, optimizer, cell)
-        why = f"does not run on fake tensors ({one_line(error)[:_LONGEST_REASON]})"
-        warning = f"{family.name} at depth {cell.depth} {why}: measured on real ones"
-        return replace(prediction, warnings=(warning,))
+        return layers.seconds_by_part(model, inputs, device="cpu")
+    finally:
+        torch.set_num_threads(before)
+
+
+def _parts(family: Family, cell: Cell) -> tuple[Part, ...]:
+    try:
+        with torch.device("meta"):
+            model, inputs = family.build(cell.depth), family.example_input(cell.batch_size)
+        model, inputs = passes.place(model, inputs, device="meta", dtype=cell.dtype)
+        flops = layers.flops_by_part(model, inputs)
+        with FakeTensorMode():
+            model, inputs = _on_cpu(model).train(), tree_map(_like, inputs)
+            return layers.cost_by_part(model, inputs, flops=flops)
+    except Exception:
+        model, inputs = family.build(cell.depth), family.example_input(cell.batch_size)
+        model, inputs = passes.place(model, inputs, device="cpu", dtype=cell.dtype)
+        return layers.cost_by_part(model.train(), inputs)
 
 
 def _on_fakes(family: Family, optimizer: str, cell: Cell) -> Prediction:
@@ -102,8 +160,8 @@ def _check_room(family: Family, cell: Cell) -> None:
 
 def _as_asked(model: nn.Module, inputs: Any, cell: Cell, *, device: str) -> tuple[nn.Module, Any]:
     if not any(p.requires_grad for p in model.parameters()):
-        raise ValueError(f"{cell.family} has no parameter that needs a gradient: nothing to train")
-    if "checkpointing" in cell.variants:
+        raise InputError(f"{cell.family} has no parameter that needs a gradient: nothing to train")
+    if "checkpointing" in cell.variants and _has_blocks(model):
         checkpointing.apply(model)
     return passes.place(model, inputs, device=device, dtype=cell.dtype)
 
@@ -116,14 +174,16 @@ def _of(
     optimizer: str,
     cell: Cell,
 ) -> Prediction:
-    model.train()
+    saved_bytes, warnings = _trained_on(model.train(), inputs, cell)
     on_cuda = cell.device.startswith("cuda")
     trained = [p for p in model.parameters() if p.requires_grad]
-    checkpointed = "checkpointing" in cell.variants
+    checkpointed = "checkpointing" in cell.variants and _has_blocks(model)
+    if "checkpointing" in cell.variants and not checkpointed:
+        warnings += (f"{cell.family} has no repeated blocks to checkpoint at depth {cell.depth}",)
     return Prediction(
         parameters=operations.parameter_count(model),
         operations=counted,
-        activation_bytes=None if checkpointed else memory.saved_bytes(model, inputs),
+        activation_bytes=None if checkpointed else saved_bytes,
         peak=tracking.step_peak(
             model,
             inputs,
@@ -131,7 +191,26 @@ def _of(
             loss=loss,
             block_bytes=tracking.CUDA_BLOCK_BYTES if on_cuda else 1,
         ),
+        warnings=warnings,
     )
+
+
+def _has_blocks(model: nn.Module) -> bool:
+    return any(True for _ in checkpointing.blocks(model))
+
+
+def _trained_on(model: nn.Module, inputs: Any, cell: Cell) -> tuple[int, tuple[str, ...]]:
+    """Bytes saved by a forward pass, and what it took: on one row some batch norms cannot train."""
+    try:
+        return memory.saved_bytes(model, inputs), ()
+    except ValueError:
+        norms = [m for m in model.modules() if isinstance(m, _BATCH_NORM)]
+        if cell.batch_size > 1 or not norms:
+            raise
+    for norm in norms:
+        norm.eval()
+    why = "cannot be trained on one row: predicted with batch norms in eval mode"
+    return memory.saved_bytes(model, inputs), (f"{cell.family} {why}; take 2 rows or more",)
 
 
 def _on_cpu(model: nn.Module) -> nn.Module:

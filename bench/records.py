@@ -20,7 +20,7 @@ SETTLED = ("ok", "diverged")
 
 
 # Ways to run a network other than as it is written, in the order in which they are named.
-VARIANTS = ("channels_last", "checkpointing", "compile", "cuda_graphs")
+VARIANTS = ("channels_last", "checkpointing", "compile", "cuda_graphs", "flush_l2")
 
 
 @dataclass(frozen=True, kw_only=True)

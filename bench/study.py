@@ -109,14 +109,7 @@ class Study:
         family, optimizer = self._families[cell.family], self._options.optimizer
         try:
             with time_limit(_TIMING_SHARE * self._options.cell_timeout):
-                timing = cost.time_cell(
-                    family,
-                    optimizer,
-                    cell,
-                    benchmark,
-                    clock,
-                    flush_l2=self._options.flush_l2,
-                )
+                timing = cost.time_cell(family, optimizer, cell, benchmark, clock)
         except OutOfTimeError as error:
             benchmark.has_error = True  # half its rounds are no result
             return CellRecord(cell=cell, status="timeout", reason=f"while it was timed: {error}")
@@ -162,8 +155,7 @@ class Study:
     def _key(self, cell: Cell) -> str:
         family = self._families[cell.family]
         network = [family.all_knobs, family.code, self._options.optimizer]
-        timing = {**self._timing, "flush_l2": self._options.flush_l2}
-        return key("cell", cell, network, self._circumstances, timing)
+        return key("cell", cell, network, self._circumstances, self._timing)
 
     def train(self, trainings: Iterable[Training]) -> list[RunRecord]:
         """The runs of `trainings`, waited for. With the first, those of the whole grid start."""

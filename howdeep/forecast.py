@@ -9,15 +9,22 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
+import psutil
+
 from bench import depth_rule
 from bench.families import Family
-from bench.prediction import Prediction, predict
+from bench.measure.layers import Part
+from bench.prediction import Prediction, predict, predict_parts
 from bench.records import Cell
+from bench.specs import InputError
 
 from .fit import Fit, largest
 
 # A prediction that would take longer is read off a line through smaller networks.
 LONGEST_SECONDS = 15.0
+
+# No memory holds more rows, and the sizes of tensors with many more overflow.
+MOST_ROWS = 2**40
 
 
 class Forecast:
@@ -31,34 +38,60 @@ class Forecast:
         self._family = family
         self._optimizer = optimizer
         self._step = step
-        self._seconds_a_layer = math.inf
+        self._measured = False
+        self._seconds_a_unit = math.inf
+        self._bytes_a_unit = math.inf
         self.predict = functools.cache(self._predict)
 
     def _predict(self, depth: int, batch_size: int) -> Prediction:
         start = time.perf_counter()
         cell = replace(self._step, depth=depth, batch_size=batch_size)
         prediction = predict(self._family, self._optimizer, cell)
-        seconds = (time.perf_counter() - start) / depth
-        self._seconds_a_layer = min(self._seconds_a_layer, seconds)
+        seconds = time.perf_counter() - start
+        self._measured = prediction.measured
+        units = self._units(depth, batch_size)
+        self._seconds_a_unit = min(self._seconds_a_unit, seconds / units)
+        self._bytes_a_unit = min(self._bytes_a_unit, (prediction.peak.peak_bytes or 0) / units)
         return prediction
 
-    def need(self, depth: int, batch_size: int) -> int:
-        """Bytes of a training step at its peak."""
-        return self.predict(depth, batch_size).peak.peak_bytes or 0
+    def _units(self, depth: int, batch_size: int) -> int:
+        """What the time of a prediction is proportional to: layers; real ones take each row."""
+        return depth * batch_size if self._measured else depth
+
+    def _affordable(self, depth: int, batch_size: int) -> bool:
+        """Whether a prediction takes not too long and, on real tensors, finds them free memory."""
+        units = self._units(depth, batch_size)
+        if self._measured and units * self._bytes_a_unit > psutil.virtual_memory().available:
+            return False
+        return batch_size <= MOST_ROWS and units * self._seconds_a_unit <= LONGEST_SECONDS
+
+    def need(self, depth: int, batch_size: int) -> tuple[int, ...]:
+        """Bytes of a training step at the peak of each of its phases."""
+        return self.predict(depth, batch_size).peak.phase_bytes
 
     def deepest(self, limit_bytes: int, batch_size: int) -> Fit:
         """Of all depths that the family has."""
+        first = depth_rule.smallest(self._family)
+
+        def need(depth: int) -> tuple[float, ...]:
+            try:
+                return self.need(depth, batch_size)
+            except InputError:  # its depths end before
+                if depth == first:
+                    raise
+                return (math.inf,)
+
         return largest(
-            lambda depth: self.need(depth, batch_size),
+            need,
             limit_bytes,
-            first=depth_rule.smallest(self._family),
+            first=first,
             allowed=depth_rule.at_most(self._family),
-            affordable=lambda depth: depth * self._seconds_a_layer <= LONGEST_SECONDS,
+            affordable=lambda depth: self._affordable(depth, batch_size),
         )
 
     def deepest_of(self, depths: Sequence[int], limit_bytes: int, batch_size: int) -> Fit:
         """Of these."""
-        needs = {depth: self.need(depth, batch_size) for depth in depths}
+        needs = {depth: max(self.need(depth, batch_size)) for depth in depths}
         fitting = [depth for depth in depths if needs[depth] <= limit_bytes]
         if not fitting:
             return Fit(value=None, need_bytes=min(needs.values()))
@@ -70,6 +103,7 @@ class Forecast:
             limit_bytes,
             first=1,
             allowed=lambda batch_size: batch_size,
+            affordable=lambda batch_size: self._affordable(depth, batch_size),
         )
 
     def cell(self, depth: int, batch_size: int) -> dict[str, Any]:
@@ -93,3 +127,8 @@ class Forecast:
             "fits": None,
             "warnings": list(prediction.warnings),
         }
+
+    def parts(self, depth: int, batch_size: int, timed: bool) -> tuple[Part, ...]:
+        """What each part of the network costs by its position; timed on real tensors."""
+        cell = replace(self._step, depth=depth, batch_size=batch_size)
+        return predict_parts(self._family, cell, timed=timed)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
@@ -52,6 +53,12 @@ def plan(
     checkpointing: Annotated[
         bool, typer.Option("--checkpointing", help="Blocks keep only their inputs.")
     ] = False,
+    per_layer: Annotated[
+        bool, typer.Option("--per-layer", help="What each part costs, by its position in depth.")
+    ] = False,
+    timed: Annotated[
+        bool, typer.Option("--timed", help="With --per-layer: run and time each part, on the CPU.")
+    ] = False,
     per_module: Annotated[
         bool, typer.Option(help="fvcore's table of each depth's modules, too.")
     ] = False,
@@ -67,22 +74,28 @@ def plan(
     from bench.specs import InputError
     from reports.errors import InputError as QuantityError
 
-    from . import plan_table
+    from . import part_table, plan_table
 
     texts = {"--depths": depths, "--batch-size": batch_size}
     texts |= {"--dtype": dtype, "--optimizer": optimizer}
     try:
         limit = _bytes(memory, needed=largest_batch)
         found, asked, forecast = _asked(family, texts, device, checkpointing=checkpointing)
-        deepest = None if limit is None else _deepest(asked, forecast, limit)
+        deepest = None if limit is None else _deepest(found, asked, forecast, limit)
         shown = _shown(found, asked, deepest)
         batch = asked.batch_sizes[0]
         cells = [_cell(forecast, depth, batch, limit, largest_batch) for depth in shown]
+        if per_layer or timed:
+            for cell in cells:
+                cell["parts"] = [
+                    asdict(part) for part in forecast.parts(cell["depth"], batch, timed)
+                ]
         wanted = shown if per_module and not json_ else ()
-        tables = [plan_table.per_module(found, depth) for depth in wanted]
+        tables = [part_table.text(cell) for cell in cells if "parts" in cell]
+        tables += [plan_table.per_module(found, depth) for depth in wanted]
     except (InputError, QuantityError) as error:
         _fail(str(error))
-    except Exception as error:  # whatever a user's network raises
+    except (Exception, SystemExit) as error:  # whatever a user's network raises
         _fail(f"{family}: {type(error).__name__}: {error}")
     for warning in dict.fromkeys(warning for cell in cells for warning in cell["warnings"]):
         typer.echo(f"howdeep plan: {warning}", err=True)
@@ -147,12 +160,17 @@ def _asked(
     return found, asked, Forecast(found, asked.optimizer, step)
 
 
-def _deepest(asked: Options, forecast: Forecast, limit: int) -> Fit:
+def _deepest(family: Family, asked: Options, forecast: Forecast, limit: int) -> Fit:
     """Of the depths asked for; of all that the family has when none were."""
+    from bench import grid
+
     batch_size = asked.batch_sizes[0]
     if asked.depths is None:
-        return forecast.deepest(limit, batch_size)
-    return forecast.deepest_of(asked.depths, limit, batch_size)
+        deepest = forecast.deepest(limit, batch_size)
+        if deepest.value is not None:
+            return deepest
+    # Where the shallowest needs more than a deeper one, those that are shown are all there is.
+    return forecast.deepest_of(grid.depths(family, asked), limit, batch_size)
 
 
 def _shown(family: Family, asked: Options, deepest: Fit | None) -> list[int]:
@@ -186,4 +204,5 @@ def _document(
         document["memory_bytes"] = limit
         document["need_bytes"] = deepest.need_bytes
         document["extrapolated"] = deepest.extrapolated
+        document["at_least"] = deepest.at_least
     return document

@@ -1,7 +1,8 @@
 """Activation checkpointing for any network: its repeated blocks keep only their inputs.
 
 In the backward each block is run forward once more (Chen et al. 2016, "Training deep nets with
-sublinear memory cost", arXiv:1604.06174), so that memory is paid for with FLOPs.
+sublinear memory cost", arXiv:1604.06174), so that memory is paid for with FLOPs. Gradients are the
+same to the last bit; the running statistics of a batch norm in a block are updated twice a step.
 """
 
 import functools
@@ -20,7 +21,7 @@ def apply(model: nn.Module) -> int:
     Raises:
         ValueError: the model has no repeated blocks.
     """
-    found = list(blocks(model))
+    found = list(dict.fromkeys(blocks(model)))
     if not found:
         raise ValueError(
             "no repeated blocks to checkpoint: expected an nn.Sequential or nn.ModuleList of two "
@@ -32,10 +33,10 @@ def apply(model: nn.Module) -> int:
 
 
 def blocks(model: nn.Module) -> Iterator[nn.Module]:
-    """The repeated blocks: all children of the outermost containers in which two or more children
-    are alike and hold layers themselves."""
+    """The repeated blocks: of the outermost containers in which two or more children are alike and
+    hold layers themselves, all children that do. A block in two containers is given twice."""
     if isinstance(model, _CONTAINERS) and _repeats(model):
-        yield from model.children()
+        yield from filter(_holds_layers, model.children())
         return
     for child in model.children():
         yield from blocks(child)

@@ -30,6 +30,9 @@ OUTSIDE = "(outside of all parts)"
 PASSES = 7
 
 
+FlopsByPart = tuple[dict[str, float], dict[str, float]]
+
+
 @dataclass(frozen=True, kw_only=True)
 class Part:
     """One part at its position in depth. Seconds are None where nothing was timed.
@@ -64,13 +67,17 @@ def _parts(
             yield prefix + name, child
 
 
-def cost_by_part(model: nn.Module, inputs: Any) -> tuple[Part, ...]:
-    """FLOPs on the meta device and saved bytes of each part; nothing is timed.
+def cost_by_part(
+    model: nn.Module, inputs: Any, *, flops: FlopsByPart | None = None
+) -> tuple[Part, ...]:
+    """FLOPs and saved bytes of each part; nothing is timed. Parts that never run are left out.
 
     Saved bytes are those of `model` where it lies (real or fake tensors), in its present mode.
-    Parts that never run are left out.
+
+    Args:
+        flops: what `flops_by_part` found for the same network; counted here where not given.
     """
-    forward_flops, backward_flops = _flops(model, inputs)
+    forward_flops, backward_flops = flops or flops_by_part(model, inputs)
     saved = _saved_bytes(model, inputs)
     parameters = _parameters(model)
     ran = [name for name in (*parts(model), OUTSIDE) if name in forward_flops]
@@ -119,8 +126,8 @@ def _median(
     return statistics.median(spent[which].get(name, 0.0) for spent in rounds)
 
 
-def _flops(model: nn.Module, inputs: Any) -> tuple[dict[str, float], dict[str, float]]:
-    """Forward and backward of each part, counted as `operations.count` does."""
+def flops_by_part(model: nn.Module, inputs: Any) -> FlopsByPart:
+    """FLOPs of each part forward and backward, on the meta device, as `operations.count` counts."""
     model, inputs = operations.on_meta(model).eval(), operations.detached(inputs, "meta")
     with operations.fast_path_off(), torch.enable_grad(), ExitStack() as stack:
         counter = stack.enter_context(operations.OperatorCounter())

@@ -16,8 +16,9 @@ _IMAGE_DIMENSIONS = 4
 
 def variant_error(variants: Collection[str], device: str) -> str | None:
     """Why one of the variants cannot be had on `device`: one line, or None when all can."""
-    if "cuda_graphs" in variants and device == "cpu":
-        return "--cuda-graphs needs a GPU: add --device cuda"
+    needs_gpu = [name for name in ("cuda_graphs", "flush_l2") if name in variants]
+    if needs_gpu and device == "cpu":
+        return f"--{needs_gpu[0].replace('_', '-')} needs a GPU: add --device cuda"
     if {"cuda_graphs", "compile"} <= set(variants):
         return "--cuda-graphs and --compile exclude each other: choose one"
     return _compiler_error(device) if "compile" in variants else None
@@ -39,8 +40,8 @@ def _compiler_error(device: str) -> str | None:
 
 
 def apply(variants: Collection[str], model: nn.Module, inputs: Any) -> tuple[nn.Module, Any]:
-    """The model, changed in place, and its input, as the variants ask; a CUDA graph is none of the
-    model's.
+    """The model, changed in place, and its input, as the variants ask; CUDA graphs and the L2 cache
+    are not the model's.
 
     Raises:
         ValueError: no image for `channels_last`, no repeated block for `checkpointing`.

@@ -9,7 +9,8 @@ import pytest
 import torch
 
 from bench import cost, families
-from bench.measure import passes
+from bench.measure import cuda_time, gpu_state, passes
+from bench.measure.energy import Energy
 from bench.measure.latency import Clock
 from bench.records import PASSES, Cell
 from bench.train.optimizers import OPTIMIZERS
@@ -131,3 +132,87 @@ def test_where_the_count_ran_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyP
     facts = cost.weigh(cell, SHAPE, CLASSES, "adamw")
     assert facts.flops == 2 * ROWS * 6 * 6
     assert any("meta" in warning and "cpu" in warning for warning in facts.warnings)
+
+
+# --- on a GPU, with stand-ins for the device ---------------------------------------------------
+
+
+class Gpu:
+    """What a cell on a GPU does with it, in order."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.calls: list[str] = []
+        self.states = iter([state(sm_clock_mhz=1000), state(sm_clock_mhz=500)])
+        pass_ = passes.Pass(run=self.does("run"), prepare=self.does("prepare"))
+        prepared = cost.Prepared(torch.nn.Linear(1, 1), None, None, pass_)
+        queue = cuda_time.GpuQueue(
+            event=Event,
+            synchronize=self.does("wait"),
+            occupy=lambda _: None,
+            flush=self.does("flush"),
+        )
+        monkeypatch.setattr(cost, "prepare", lambda *_: prepared)
+        monkeypatch.setattr(cost.machine, "synchronizer", lambda _: self.does("wait"))
+        monkeypatch.setattr(cost.cuda_time, "gpu_queue", lambda _: queue)
+        monkeypatch.setattr(cost.gpu_state, "read", lambda _: next(self.states))
+        monkeypatch.setattr(cost.kernels, "matmul_seconds", lambda *_: 0.1)
+        monkeypatch.setattr(cost.energy, "measure", lambda *_, **__: ENERGY)
+
+    def does(self, what: str) -> Callable[[], None]:
+        return lambda: self.calls.append(what)
+
+
+class Event:
+    """Every two are two seconds apart."""
+
+    def record(self) -> None: ...
+
+    def elapsed_time(self, _: object) -> float:
+        return 2_000.0
+
+
+ENERGY = Energy(joules_per_pass=3.0, warnings=("counted",))
+
+
+def state(sm_clock_mhz: int) -> gpu_state.GpuState:
+    return gpu_state.GpuState(
+        sm_clock_mhz=sm_clock_mhz,
+        memory_clock_mhz=None,
+        temperature_celsius=None,
+        slowdown_celsius=None,
+        power_watts=None,
+        reasons=None,
+    )
+
+
+@pytest.mark.parametrize("flush", [False, True])
+def test_a_cell_on_a_gpu_has_its_launches_clocks_and_energy(
+    flush: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each timed pass is prepared, waited for, run and waited for, the L2 cache written over before
+    if that is asked for; clocks that fell while it was timed are a warning."""
+    gpu = Gpu(monkeypatch)
+    cell = replace(CELL, device="cuda", variants=("flush_l2",) if flush else ())
+
+    def benchmark(function: Callable[[], object]) -> None:
+        gpu.calls.clear()
+        function()
+        timed.extend(gpu.calls)
+
+    timed: list[str] = []
+    timing = cost.time_cell(family(), "adamw", cell, benchmark, Clock())
+    flushed = ["flush"] if flush else []
+    assert timed == ["prepare", *flushed, "wait", "run", "wait"]
+    assert timing.launches is not None
+    assert set(timing.launches.queued_seconds) == {2.0}
+    assert timing.energy == ENERGY
+    assert any("SM clock went from 1000 to 500 MHz" in warning for warning in timing.warnings)
+    assert "counted" in timing.warnings
+
+
+def test_a_backwards_energy_is_unknown(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The forward before it would count as well."""
+    Gpu(monkeypatch)
+    cell = replace(CELL, device="cuda", pass_="backward")
+    timing = cost.time_cell(family(), "adamw", cell, lambda run: run(), Clock())
+    assert timing.energy.joules_per_pass is None

@@ -133,5 +133,5 @@ def test_every_option_sets_a_field_of_its_own() -> None:
     """The table is complete: all that can be set has a flag, but for what pytest reads itself."""
     fields = [option.field for option in options.TABLE]
     assert len(set(fields)) == len(fields)
-    switched = {"families", "variants", "flush_l2", "resume"}
+    switched = {"families", "variants", "resume"}
     assert set(fields) == set(Options.__dataclass_fields__) - switched

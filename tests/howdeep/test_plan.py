@@ -1,6 +1,7 @@
-"""`howdeep plan`: the table, the JSON of the contract, and what is refused."""
+"""`howdeep plan`: the table, the JSON of the contract, what fits, and what is refused."""
 
 import json
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -30,6 +31,18 @@ def rates(depth):
     return nn.Sequential(nn.Linear(6, 6), *drops)
 
 def broken(depth): return {}[depth]
+
+def leaving(depth): raise SystemExit("no such network")
+
+def frozen(depth): return nn.Linear(6, 6).requires_grad_(False)
+
+def ignoring(depth): return nn.Linear(6, 6)
+
+def narrowing(depth): return nn.Sequential(nn.Linear(6, 6), nn.Linear(6, 60000 // depth))
+
+def limited(depth):
+    if depth > 40: raise ValueError(f"depth must be at most 40; got {depth}")
+    return nn.Sequential(*(nn.Linear(6, 6) for _ in range(depth)))
 
 def example_input(batch_size): return torch.ones(batch_size, 6)
 """
@@ -61,7 +74,19 @@ def cells(*arguments: str) -> list[dict[str, Any]]:
     assert result.exit_code == 0, result.output
     plan = json.loads(result.stdout)
     assert set(plan) == {"cells", "deepest_that_fits"}
+    assert plan["deepest_that_fits"] is None
     return list(plan["cells"])
+
+
+def fitting(*arguments: str, exit_code: int = 0) -> dict[str, Any]:
+    """The JSON object of a plan with a limit."""
+    result = run(*arguments, "--json")
+    assert result.exit_code == exit_code, result.output
+    plan: dict[str, Any] = json.loads(result.stdout)
+    assert set(plan) == {
+        *("cells", "deepest_that_fits", "memory_bytes", "need_bytes", "extrapolated", "at_least")
+    }
+    return plan
 
 
 def test_published_sizes_are_planned_exactly() -> None:
@@ -75,12 +100,16 @@ def test_published_sizes_are_planned_exactly() -> None:
     assert set(planned[0]) == {
         *("family", "depth", "batch_size", "parameters", "flops_forward", "macs_forward"),
         *("flops_backward", "flops_step", "uncounted_ops", "activation_bytes", "peak_bytes"),
-        *("peak_by_kind", "fits"),
+        *("peak_by_kind", "fits", "hardware_flops_step", "warnings"),
     }
     for cell in planned:
         assert cell["flops_forward"] == 2 * cell["macs_forward"]
         assert cell["flops_step"] == cell["flops_forward"] + cell["flops_backward"]
         assert cell["flops_step"] == 6 * cell["macs_forward"] - 884_736
+        assert cell["hardware_flops_step"] == cell["flops_step"]
+        assert cell["peak_bytes"] == sum(cell["peak_by_kind"].values())
+        assert cell["fits"] is None
+        assert cell["warnings"] == []
 
 
 def test_costs_grow_with_the_batch() -> None:
@@ -117,11 +146,12 @@ def test_the_table_has_a_row_a_depth() -> None:
     """With units, and MACs beside FLOPs."""
     lines = run("cifar_resnet", "--depths", "20,56").stdout.splitlines()
     assert "one multiply-add is two FLOPs" in lines[0]
-    rows = [line.split() for line in lines if line.strip()[:2] in ("20", "56")]
-    assert [row[:4] for row in rows] == [
-        ["20", "269,722", "40.551", "M"],
-        ["56", "853,018", "125.486", "M"],
-    ]
+    costs, memory = (
+        [line.split() for line in lines if line.split()[:1] == [depth]] for depth in ("20", "56")
+    )
+    assert costs[0][:4] == ["20", "269,722", "40.551", "M"]
+    assert memory[0][:4] == ["56", "853,018", "125.486", "M"]
+    assert costs[1][3:5] == ["1.03", "MiB"]
 
 
 def test_per_module_is_fvcores_table() -> None:
@@ -154,6 +184,16 @@ def test_json_is_all_that_is_printed() -> None:
         (("plan_net.py:broken", "--depths", "2"), "plan_net.py:broken"),
         (("./plan_net:picky", "--depths", "2"), "./plan_net"),
         (("plan_keywords.py:build", "--depths", "2", "--per-module"), "dict"),
+        (("plan_net.py:frozen", "--depths", "2"), "nothing to train"),
+        (("plan_net.py:leaving", "--depths", "2"), "no such network"),
+        (("mlp", "--memory", "much"), "--memory: a number of bytes was expected"),
+        (("mlp", "--memory", "0GiB"), "--memory: a quantity above 0"),
+        (("mlp", "--memory=-3GiB"), "--memory"),
+        (("mlp", "--memory", "24GiB/s"), "--memory"),
+        (("mlp", "--largest-batch"), "--largest-batch needs a limit: add --memory, such as 24GiB"),
+        (("mlp", "--optimizer", "lion"), "unknown optimizer 'lion'; known: adam, adamw"),
+        (("mlp", "--dtype", "int8"), "int8"),
+        (("mlp", "--device", "tpu"), "unknown --device 'tpu'; known here: cpu, cuda"),
     ],
 )
 def test_bad_input_is_one_line_and_exit_code_2(arguments: tuple[str, ...], said: str) -> None:
@@ -168,14 +208,196 @@ def test_bad_input_is_one_line_and_exit_code_2(arguments: tuple[str, ...], said:
 
 @pytest.mark.parametrize("function", ["picky", "rates"])
 def test_a_network_that_needs_values_is_planned(function: str) -> None:
-    """Where the meta device does not do, it is counted on the CPU."""
-    (cell,) = cells(f"plan_net.py:{function}", "--depths", "2", "--batch-size", "5")
-    assert cell["flops_forward"] == 2 * 5 * 6 * 6
-    assert cell["parameters"] == 6 * 6 + 6
+    """Where fake tensors do not do, it is measured on real ones, which is said once."""
+    planned = cells(f"plan_net.py:{function}", "--depths", "2,3", "--batch-size", "5")
+    for cell in planned:
+        assert cell["flops_forward"] == 2 * 5 * 6 * 6
+        assert cell["parameters"] == 6 * 6 + 6
+        assert cell["peak_by_kind"]["parameters"] == 4 * (6 * 6 + 6)
+    (warning,) = planned[0]["warnings"]
+    assert "does not run on fake tensors" in warning
+    arguments = (f"plan_net.py:{function}", "--depths", "2,3", "--batch-size", "5")
+    assert run(*arguments).stderr == f"howdeep plan: {warning}\n"
+
+
+# --- memory ------------------------------------------------------------------------------------
+
+
+def weights(depth: int, width: int = 100) -> int:
+    """Bytes of a perceptron's parameters: (40 + 1) width, (width + 1) width, and a head of 10."""
+    return 4 * (41 * width + (depth - 2) * (width + 1) * width + 10 * (width + 1))
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "numbers_a_weight"),
+    [("sgd", 0), ("momentum", 1), ("rmsprop", 1), ("adam", 2), ("adamw", 2)],
+)
+def test_each_optimizer_keeps_its_state(optimizer: str, numbers_a_weight: int) -> None:
+    """None, one or two numbers a weight, and where it counts steps a counter for each of 2 depth
+    tensors; weights of half the size take half as much."""
+    arguments = ("mlp", "--depths", "8", "--optimizer", optimizer)
+    (full,), (half,) = cells(*arguments), cells(*arguments, "--dtype", "bf16")
+    counters = 0 if optimizer in ("sgd", "momentum") else 4 * 2 * 8
+    assert full["peak_by_kind"]["optimizer_state"] == numbers_a_weight * weights(8) + counters
+    assert half["peak_by_kind"]["optimizer_state"] == numbers_a_weight * weights(8) // 2 + counters
+    assert half["peak_by_kind"]["parameters"] == weights(8) // 2
+
+
+def test_checkpointing_is_planned() -> None:
+    """Less memory for more FLOPs, in the table as well; what is saved is unknown there."""
+    arguments = ("cifar_resnet", "--depths", "20", "--batch-size", "16")
+    (plain,), (less,) = cells(*arguments), cells(*arguments, "--checkpointing")
+    assert less["peak_bytes"] < 0.6 * plain["peak_bytes"]
+    assert less["hardware_flops_step"] > less["flops_step"] == plain["flops_step"]
+    assert less["activation_bytes"] is None
+    assert "FLOPs run" in run(*arguments, "--checkpointing").stdout
+
+
+def test_on_cuda_memory_is_given_out_in_blocks() -> None:
+    """Of 512 bytes; without a GPU."""
+    (cell,) = cells("resnet", "--depths", "4", "--device", "cuda")
+    assert all(n_bytes % 512 == 0 for n_bytes in cell["peak_by_kind"].values())
+
+
+def needs(*arguments: str) -> int:
+    (cell,) = cells(*arguments)
+    return int(cell["peak_bytes"])
+
+
+@pytest.mark.parametrize(
+    ("spec", "limit", "step"), [("mlp", 2_000_000, 1), ("wide_resnet", 300_000_000, 6)]
+)
+def test_the_deepest_that_fits_is_found(spec: str, limit: int, step: int) -> None:
+    """It is within the limit, the family's next depth is not, and it has a row of its own."""
+    plan = fitting(spec, "--memory", str(limit))
+    deepest = plan["deepest_that_fits"]
+    assert plan["memory_bytes"] == limit
+    assert not plan["extrapolated"]
+    assert not plan["at_least"]
+    assert plan["need_bytes"] == needs(spec, "--depths", str(deepest)) <= limit
+    assert needs(spec, "--depths", str(deepest + step)) > limit
+    assert deepest in [cell["depth"] for cell in plan["cells"]]
+    assert all(cell["fits"] == (cell["depth"] <= deepest) for cell in plan["cells"])
+
+
+def test_of_depths_that_are_asked_for_the_deepest_that_fits_is_one() -> None:
+    """No other is looked at."""
+    plan = fitting("mlp", "--depths", "4,8,16", "--memory", "2MB")
+    assert plan["deepest_that_fits"] == 8
+    assert [(cell["depth"], cell["fits"]) for cell in plan["cells"]] == [
+        *((4, True), (8, True), (16, False))
+    ]
+
+
+def test_what_would_take_too_long_is_read_off_a_line() -> None:
+    """A perceptron that fills 80 GiB with AdamW: at its deepest, with one row, four numbers a
+    weight."""
+    plan = fitting("mlp", "--memory", "80GiB")
+    assert plan["extrapolated"]
+    assert plan["need_bytes"] <= 80 * 2**30
+    assert 4 * weights(plan["deepest_that_fits"]) == pytest.approx(80 * 2**30, rel=1e-3)
+    text = run("mlp", "--memory", "80GiB").stdout
+    assert "read off a line through shallower ones" in text
+
+
+@pytest.mark.parametrize("depth", [2, 8])
+def test_the_largest_batch_is_found(depth: int) -> None:
+    """Of each depth, whether or not the batch asked for fits; one row more does not."""
+    arguments = ("mlp:width=20", "--depths", str(depth))
+    plan = fitting(*arguments, "--memory", "300kB", "--largest-batch")
+    (cell,) = plan["cells"]
+    largest = cell["largest_batch"]
+    assert needs(*arguments, "--batch-size", str(largest)) <= 300_000
+    assert needs(*arguments, "--batch-size", str(largest + 1)) > 300_000
+
+
+def test_nothing_fits() -> None:
+    """Exit code 1, and the smallest need: the shallowest network's."""
+    arguments = ("mlp", "--memory", "9KiB", "--largest-batch")
+    plan = fitting(*arguments, exit_code=1)
+    smallest = needs("mlp", "--depths", "1")
+    assert plan["deepest_that_fits"] is None
+    assert plan["need_bytes"] == smallest
+    assert not any(cell["fits"] for cell in plan["cells"])
+    assert all(cell["largest_batch"] is None for cell in plan["cells"])
+    result = run(*arguments)
+    assert result.exit_code == 1
+    assert "peak" in result.stdout
+    assert result.stderr.startswith("howdeep plan: nothing fits in ")
+    assert f"the smallest need is {smallest / 2**10:.2f} KiB ({smallest:,} bytes)" in result.stderr
+    assert run(*arguments, "--json").stderr == result.stderr
+
+
+@pytest.mark.parametrize(
+    ("function", "depths", "deepest", "at_least"),
+    [
+        # its depths end at 40
+        ("limited", (2, 4, 40), 40, False),
+        # every depth takes the same
+        ("ignoring", (2,), 2**20, True),
+        # the shallowest is the largest: of those that are shown, the deepest
+        ("narrowing", (3, 9), 9, False),
+    ],
+)
+def test_odd_families_have_an_answer(
+    folder: Path, function: str, depths: tuple[int, ...], deepest: int, at_least: bool
+) -> None:
+    """The search ends, and says what it does not know."""
+    (folder / "plan_odd.py").write_text(f"{USER_FILE}\ndepths = {depths}\n")
+    for name in [name for name in sys.modules if name.startswith("plan_odd")]:
+        del sys.modules[name]
+    plan = fitting(f"plan_odd.py:{function}", "--memory", "5MiB")
+    assert plan["deepest_that_fits"] == deepest
+    assert plan["at_least"] == at_least
+    text = run(f"plan_odd.py:{function}", "--memory", "5MiB").stdout
+    assert ("deeper ones may fit too" in text) == at_least
+
+
+def test_a_limit_beyond_all_measure_has_an_answer() -> None:
+    """As far as numbers go."""
+    plan = fitting("mlp", "--depths", "2", "--memory", "1e30", "--largest-batch")
+    assert plan["cells"][0]["largest_batch"] > 10**24
+
+
+PEAK_OF_RESIDENT_MEMORY = """
+import sys
+from pathlib import Path
+from howdeep.app import app
+try:
+    app(sys.argv[1:])
+finally:
+    lines = Path("/proc/self/status").read_text().splitlines()
+    print(next(line.split()[1] for line in lines if line.startswith("VmHWM")), file=sys.stderr)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+@pytest.mark.parametrize(
+    ("spec", "depth", "parameters", "optimizer", "numbers_a_weight"),
+    [
+        ("gpt:size=xl", 48, 1_557_611_200, "adamw", 4),
+        ("cifar_resnet", 1202, 97_216 * 200 - 21_926, "sgd", 2),
+    ],
+)
+def test_large_networks_are_planned_in_little_memory(
+    spec: str, depth: int, parameters: int, optimizer: str, numbers_a_weight: int
+) -> None:
+    """Below 2 GiB of resident memory, and right: GPT-2 xl as published, ResNet-1202 as He et al."""
+    command = [sys.executable, "-c", PEAK_OF_RESIDENT_MEMORY, "plan", spec, "--json"]
+    command += ["--depths", str(depth), "--optimizer", optimizer]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    (cell,) = json.loads(done.stdout)["cells"]
+    assert cell["parameters"] == parameters
+    assert cell["peak_by_kind"]["parameters"] == 4 * parameters
+    assert cell["peak_bytes"] > 4 * numbers_a_weight * parameters
+    assert int(done.stderr.splitlines()[-1]) * 1024 < 2 * 2**30
 
 
 def test_help_names_the_options() -> None:
     """What can be typed stands in `--help`."""
     text = CliRunner(env={"COLUMNS": "200", "TERM": "dumb"}).invoke(app, ["plan", "--help"]).stdout
-    for option in ("--depths", "--batch-size", "--per-module", "--json"):
+    for option in (
+        *("--depths", "--batch-size", "--memory", "--largest-batch", "--optimizer", "--dtype"),
+        *("--device", "--checkpointing", "--per-module", "--json"),
+    ):
         assert option in text
