@@ -76,7 +76,6 @@ def bench_count_against_fvcore(
 ) -> None:
     """Counting forward and backward of a 200-block ResNet takes no longer than fvcore takes for
     its forward alone; median of five alternations."""
-    torch.set_num_threads(1)
     family = families.find("resnet")
     model, inputs = family.build(DEEP), family.example_input(1)
     counted = benchmark.pedantic(operations.count, args=(model, inputs))

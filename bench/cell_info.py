@@ -8,6 +8,7 @@ import torch
 
 from .cost import Timing
 from .measure import kernels, peaks, roofline
+from .measure.peaks import PublishedPeak
 from .records import Cell, Facts, plain
 
 
@@ -38,35 +39,33 @@ def cell_info(
         **_utilisation(cell, facts, timing, median_seconds),
         **_roofline(cell, facts, timing, median_seconds, reference_kernels),
         **_energy(timing),
-        **_launches(cell, timing),
+        **_launches(timing),
         "warnings": [*facts.warnings, *slow, *timing.warnings],
     }
 
 
-def _utilisation(
-    cell: Cell, facts: Facts, timing: Timing, seconds: float | None
-) -> dict[str, float | None]:
+def _utilisation(cell: Cell, facts: Facts, timing: Timing, seconds: float | None) -> dict[str, Any]:
     """Model FLOP/s as a share of two peaks: what a large matrix product reached just then on the
     same device, and what the vendor publishes, where that is known."""
     if not facts.flops or not seconds:
-        return {"mfu": None, "mfu_published": None}
+        return {"mfu": None, "mfu_published": None, "published_peak": None}
     flops_per_second = facts.flops / seconds
     reference = timing.conditions.reference_seconds
     reached = kernels.matmul_flops(cell.device) / reference if reference else None
     published = _published(cell)
     return {
         "mfu": flops_per_second / reached if reached else None,
-        "mfu_published": flops_per_second / published if published else None,
+        "mfu_published": flops_per_second / published.flops_per_second if published else None,
+        "published_peak": f"{published.dtype}: {published.source}" if published else None,
     }
 
 
-def _published(cell: Cell) -> float | None:
-    """FLOP/s of the device, dense; a CPU has no figure of the kind."""
+def _published(cell: Cell) -> PublishedPeak | None:
+    """The device's dense peak; a CPU has no figure of the kind."""
     if not cell.device.startswith("cuda"):
         return None
     name = torch.cuda.get_device_name(cell.device)
-    peak = peaks.published(name, cell.dtype, tf32=peaks.tf32_allowed())
-    return peak.flops_per_second if peak else None
+    return peaks.published(name, cell.dtype, tf32=peaks.tf32_allowed())
 
 
 def _roofline(
@@ -101,12 +100,12 @@ def _energy(timing: Timing) -> dict[str, Any]:
     }
 
 
-def _launches(cell: Cell, timing: Timing) -> dict[str, Any]:
+def _launches(timing: Timing) -> dict[str, Any]:
     """On a GPU the raw times of all three kinds, and the overhead of launches; else nothing."""
     if timing.launches is None:
         return {}
     return {
         **plain(timing.launches),
         "launch_seconds": timing.launches.launch_seconds,
-        "launch_seconds_per_layer": timing.launches.launch_seconds_each(cell.depth),
+        "launch_seconds_per_layer": timing.launches.launch_seconds_each(timing.weight_layers),
     }

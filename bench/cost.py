@@ -10,6 +10,7 @@ from torch import nn
 from . import families
 from .families import Family
 from .measure import (
+    checkpointing,
     cross_check,
     cuda_graph,
     cuda_time,
@@ -27,13 +28,11 @@ from .measure.conditions import Conditions, watched
 from .measure.cuda_time import CudaTimes
 from .measure.energy import Energy
 from .measure.passes import Pass
+from .measure.repeated_blocks import repeated_blocks
 from .measure.state import random_state
 from .records import Cell, Facts, Operations
 from .specs import one_line
-from .train.optimizers import OPTIMIZERS
-
-# A learning rate of zero: the step does all its work, and the weights stay what they were.
-_NO_RATE = 0.0
+from .train.optimizers import still
 
 
 class Fixture(Protocol):
@@ -55,10 +54,15 @@ class Prepared:
 
 @dataclass(frozen=True, kw_only=True)
 class Timing:
-    """What was found out while and after a cell was timed; `launches` is a GPU's."""
+    """What was found out while and after a cell was timed; `launches` is a GPU's.
+
+    Attributes:
+        weight_layers: modules with a matrix or a kernel of their own.
+    """
 
     conditions: Conditions
     energy: Energy
+    weight_layers: int
     launches: CudaTimes | None = None
     warnings: tuple[str, ...] = ()
 
@@ -79,9 +83,9 @@ def prepare(family: Family, optimizer: str, cell: Cell) -> Prepared:
 
 def _optimizer(name: str, trained: list[nn.Parameter], cell: Cell) -> torch.optim.Optimizer:
     """For a CUDA graph its step count lies on the GPU, where it has one."""
-    stepper = OPTIMIZERS[name](trained, lr=_NO_RATE)
+    stepper = still(name, trained)
     if "cuda_graphs" in cell.variants and "capturable" in stepper.defaults:
-        return OPTIMIZERS[name](trained, lr=_NO_RATE, capturable=True)
+        return still(name, trained, capturable=True)
     return stepper
 
 
@@ -94,6 +98,8 @@ def weigh(cell: Cell, input_shape: tuple[int, ...], classes: int, optimizer: str
     counted = operations.count(model, inputs)
     plain_forward = cell.pass_ == "forward" and not cell.variants
     warnings = _cross_checked(model, inputs, counted) if plain_forward else []
+    if "checkpointing" in cell.variants and not repeated_blocks(model):
+        warnings.append(checkpointing.NO_BLOCKS)
     peak = memory.peak(network.pass_, model, inputs, network.optimizer, device=cell.device)
     return Facts(
         parameters=operations.parameter_count(model),
@@ -123,13 +129,14 @@ def time_cell(
 ) -> Timing:
     """Time the cell through the fixture, whose timer `clock` must be; then what needs a time of
     its own: energy, and on a GPU the overhead of launches."""
-    pass_ = _runnable(prepare(family, optimizer, cell), cell)
+    network = prepare(family, optimizer, cell)
+    pass_ = _runnable(network, cell)
     on_gpu = cell.device.startswith("cuda")
     gpu = cuda_time.gpu_queue(cell.device) if on_gpu else None
-    flush_l2 = "flush_l2" in cell.variants
-    timed = _flushed(pass_, gpu.flush) if gpu and flush_l2 else pass_
+    if gpu and "flush_l2" in cell.variants:
+        pass_ = _flushed(pass_, gpu.flush)
     wait = machine.synchronizer(cell.device)
-    iteration = latency.timed(timed, clock, wait)
+    iteration = latency.timed(pass_, clock, wait)
     latency.warm_up(iteration, clock)
     before = gpu_state.read(cell.device) if on_gpu else None
     conditions = watched(
@@ -138,12 +145,19 @@ def time_cell(
     )
     after = gpu_state.read(cell.device) if on_gpu else None
     used = _energy(pass_, cell, wait)
+    # Few CPUs let their counter be read: a line on every cell would say nothing.
     return Timing(
         conditions=conditions,
         energy=used,
-        launches=cuda_time.measure(pass_, gpu, flush_l2=flush_l2) if gpu else None,
+        weight_layers=_weight_layers(network.model),
+        launches=cuda_time.measure(pass_, gpu) if gpu else None,
         warnings=(*gpu_state.warnings(before, after), *used.warnings) if on_gpu else (),
     )
+
+
+def _weight_layers(model: nn.Module) -> int:
+    weights = ([p for p in m.parameters(recurse=False) if p.dim() > 1] for m in model.modules())
+    return sum(map(bool, weights))
 
 
 def _runnable(network: Prepared, cell: Cell) -> Pass:

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from . import depthwise, families
+from . import families, mobilenet_v2
 
-_DEPTHWISE = tuple(depthwise.layers())
+_MOBILENET_V2 = tuple(mobilenet_v2.layers())
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,7 +56,7 @@ def _family(spec: str, depth: int) -> Callable[[], tuple[nn.Module, Tensor]]:
 
 
 def _depthwise() -> tuple[nn.Module, Tensor]:
-    return depthwise.build(), torch.zeros(1, *depthwise.INPUT_SHAPE)
+    return mobilenet_v2.build(), torch.zeros(1, *mobilenet_v2.INPUT_SHAPE)
 
 
 NETWORKS = (
@@ -71,9 +71,9 @@ NETWORKS = (
     Network(
         name="mobilenet_v2",
         make=_depthwise,
-        parameters=sum(layer.parameters for layer in _DEPTHWISE),
-        macs=sum(layer.macs for layer in _DEPTHWISE),
-        first_layer_macs=_DEPTHWISE[0].macs,
+        parameters=sum(layer.parameters for layer in _MOBILENET_V2),
+        macs=sum(layer.macs for layer in _MOBILENET_V2),
+        first_layer_macs=_MOBILENET_V2[0].macs,
         transformer=False,
     ),
     Network(

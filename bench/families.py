@@ -14,7 +14,7 @@ from types import ModuleType
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from . import sources, specs
 from .measure.passes import Loss, scalar_loss
@@ -96,23 +96,18 @@ class Family:
         offered: dict[str, Value] = {"input_shape": input_shape, "classes": classes}
         filled = {k: v for k, v in offered.items() if k in names and k not in self.knobs}
         bound = replace(self, knobs={**self.knobs, **filled})
-        try:
-            bound.sample_shape()
-        except (ValueError, TypeError):  # as an image network of a signal
-            return self
-        return bound
+        return bound if bound._takes_its_input() else self
 
-    def sample_shape(self) -> tuple[int, ...] | None:
-        """The shape of one sample; None where the input is more than one tensor, or cannot be made
-        on the meta device. A ValueError or TypeError of the family is passed on."""
+    def _takes_its_input(self) -> bool:
+        """Whether the family has an input for its knobs, as far as the meta device can tell."""
         try:
             with torch.device("meta"):
-                inputs = self.example_input(1)
-        except (ValueError, TypeError):
-            raise
-        except Exception:
-            return None
-        return tuple(inputs.shape[1:]) if isinstance(inputs, Tensor) else None
+                self.example_input(1)
+        except (ValueError, TypeError):  # as an image network says of a signal
+            return False
+        except Exception:  # what needs a real device is left for the measurement
+            return True
+        return True
 
     def check_depth(self, depth: int) -> None:
         """Raise `InputError` when the family refuses that depth or the values of its knobs.

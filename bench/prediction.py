@@ -13,21 +13,16 @@ from typing import Any
 
 import psutil
 import torch
-from torch import Tensor, nn
+from torch import nn
 from torch._subclasses.fake_tensor import FakeTensorMode
-from torch.utils._pytree import tree_map
 
 from .families import Family
-from .measure import checkpointing, layers, memory, operations, passes, tracking
-from .measure.layers import Part
+from .measure import checkpointing, fake_twins, memory, operations, passes, tracking
 from .measure.state import random_state
 from .measure.tracking import StepPeak
 from .records import Cell, Operations
 from .specs import InputError, one_line
-from .train.optimizers import OPTIMIZERS
-
-# The weights of a real network stay what they were.
-_NO_RATE = 0.0
+from .train.optimizers import still
 
 # They refuse to train on one value a channel.
 _BATCH_NORM = nn.modules.batchnorm._BatchNorm
@@ -82,68 +77,31 @@ def predict(family: Family, optimizer: str, cell: Cell) -> Prediction:
     return replace(prediction, measured=True, warnings=(*prediction.warnings, warning))
 
 
-def predict_parts(family: Family, cell: Cell, *, timed: bool = False) -> tuple[Part, ...]:
-    """FLOPs and saved bytes of each part of the cell's network by its position in depth, without
-    variants: on fake tensors, or on real ones where those do not do. When `timed`, each part's
-    seconds on the CPU, too, for which the network is run on the cell's number of threads."""
-    with random_state(seed=0):
-        found = _parts(family, cell)
-        if not timed:
-            return found
-        seconds = _seconds(family, cell)
-    return tuple(
-        replace(part, forward_seconds=forward, backward_seconds=backward)
-        for part in found
-        for forward, backward in [seconds.get(part.name, (None, None))]
-    )
-
-
-def _seconds(family: Family, cell: Cell) -> dict[str, tuple[float, float]]:
-    """Of each part, forward and backward, with the cell's number of threads."""
-    model, inputs = family.build(cell.depth), family.example_input(cell.batch_size)
-    model, inputs = passes.place(model, inputs, device="cpu", dtype=cell.dtype)
-    before = torch.get_num_threads()
-    torch.set_num_threads(cell.threads)
-    try:
-        return layers.seconds_by_part(model, inputs, device="cpu")
-    finally:
-        torch.set_num_threads(before)
-
-
-def _parts(family: Family, cell: Cell) -> tuple[Part, ...]:
-    try:
-        with torch.device("meta"):
-            model, inputs = family.build(cell.depth), family.example_input(cell.batch_size)
-        model, inputs = passes.place(model, inputs, device="meta", dtype=cell.dtype)
-        flops = layers.flops_by_part(model, inputs)
-        with FakeTensorMode():
-            model, inputs = _on_cpu(model).train(), tree_map(_like, inputs)
-            return layers.cost_by_part(model, inputs, flops=flops)
-    except Exception:
+def made(family: Family, cell: Cell, *, device: str) -> tuple[nn.Module, Any]:
+    """The cell's network and input on `meta` or `cpu`, in its dtype, as written."""
+    with torch.device(device):
         model, inputs = family.build(cell.depth), family.example_input(cell.batch_size)
-        model, inputs = passes.place(model, inputs, device="cpu", dtype=cell.dtype)
-        return layers.cost_by_part(model.train(), inputs)
+    return passes.place(model, inputs, device=device, dtype=cell.dtype)
 
 
 def _on_fakes(family: Family, optimizer: str, cell: Cell) -> Prediction:
-    with torch.device("meta"):
-        model, inputs = family.build(cell.depth), family.example_input(cell.batch_size)
-    model, inputs = _as_asked(model, inputs, cell, device="meta")
+    model, inputs = made(family, cell, device="meta")
+    blocks = _prepared(model, cell)
     counted = operations.count(model, inputs)
     with FakeTensorMode():
-        model, inputs = _on_cpu(model), tree_map(_like, inputs)
-        return _of(model, inputs, counted, family.loss, optimizer, cell)
+        model, inputs = fake_twins.on_cpu(model, inputs)
+        return _of(model, inputs, counted, family.loss, optimizer, cell, blocks)
 
 
 def _on_real(family: Family, optimizer: str, cell: Cell) -> Prediction:
-    _check_room(family, cell)
-    model, inputs = family.build(cell.depth), family.example_input(cell.batch_size)
-    model, inputs = _as_asked(model, inputs, cell, device="cpu")
+    check_room(family, cell)
+    model, inputs = made(family, cell, device="cpu")
+    blocks = _prepared(model, cell)
     counted = operations.count(model, inputs)
-    return _of(model, inputs, counted, family.loss, optimizer, cell)
+    return _of(model, inputs, counted, family.loss, optimizer, cell, blocks)
 
 
-def _check_room(family: Family, cell: Cell) -> None:
+def check_room(family: Family, cell: Cell) -> None:
     """Weights and gradients must fit, as far as their size is known."""
     try:
         with torch.device("meta"):
@@ -158,12 +116,11 @@ def _check_room(family: Family, cell: Cell) -> None:
         )
 
 
-def _as_asked(model: nn.Module, inputs: Any, cell: Cell, *, device: str) -> tuple[nn.Module, Any]:
+def _prepared(model: nn.Module, cell: Cell) -> int:
+    """The number of blocks that are checkpointed now."""
     if not any(p.requires_grad for p in model.parameters()):
         raise InputError(f"{cell.family} has no parameter that needs a gradient: nothing to train")
-    if "checkpointing" in cell.variants and _has_blocks(model):
-        checkpointing.apply(model)
-    return passes.place(model, inputs, device=device, dtype=cell.dtype)
+    return checkpointing.apply(model) if "checkpointing" in cell.variants else 0
 
 
 def _of(
@@ -173,30 +130,26 @@ def _of(
     loss: passes.Loss,
     optimizer: str,
     cell: Cell,
+    checkpointed_blocks: int,
 ) -> Prediction:
     saved_bytes, warnings = _trained_on(model.train(), inputs, cell)
     on_cuda = cell.device.startswith("cuda")
     trained = [p for p in model.parameters() if p.requires_grad]
-    checkpointed = "checkpointing" in cell.variants and _has_blocks(model)
-    if "checkpointing" in cell.variants and not checkpointed:
-        warnings += (f"{cell.family} has no repeated blocks to checkpoint at depth {cell.depth}",)
+    if "checkpointing" in cell.variants and not checkpointed_blocks:
+        warnings += (f"{cell.family} at depth {cell.depth} has {checkpointing.NO_BLOCKS}",)
     return Prediction(
         parameters=operations.parameter_count(model),
         operations=counted,
-        activation_bytes=None if checkpointed else saved_bytes,
+        activation_bytes=None if checkpointed_blocks else saved_bytes,
         peak=tracking.step_peak(
             model,
             inputs,
-            OPTIMIZERS[optimizer](trained, lr=_NO_RATE, foreach=on_cuda),
+            still(optimizer, trained, foreach=on_cuda),
             loss=loss,
             block_bytes=tracking.CUDA_BLOCK_BYTES if on_cuda else 1,
         ),
         warnings=warnings,
     )
-
-
-def _has_blocks(model: nn.Module) -> bool:
-    return any(True for _ in checkpointing.blocks(model))
 
 
 def _trained_on(model: nn.Module, inputs: Any, cell: Cell) -> tuple[int, tuple[str, ...]]:
@@ -211,29 +164,3 @@ def _trained_on(model: nn.Module, inputs: Any, cell: Cell) -> tuple[int, tuple[s
         norm.eval()
     why = "cannot be trained on one row: predicted with batch norms in eval mode"
     return memory.saved_bytes(model, inputs), (f"{cell.family} {why}; take 2 rows or more",)
-
-
-def _on_cpu(model: nn.Module) -> nn.Module:
-    """`model` with tensors on the CPU instead of the meta device, in place; shared ones stay so."""
-    made: dict[Tensor, Tensor] = {}
-
-    def put(table: dict[str, Any]) -> None:
-        for name, tensor in table.items():
-            if tensor is not None:
-                made[tensor] = made[tensor] if tensor in made else _like(tensor)
-                table[name] = made[tensor]
-
-    for module in model.modules():
-        put(module._parameters)
-        put(module._buffers)
-    return model
-
-
-def _like(leaf: Any) -> Any:
-    """A tensor of the same kind on the CPU; what is no tensor stays."""
-    if not isinstance(leaf, Tensor):
-        return leaf
-    tensor = torch.empty_strided(leaf.shape, leaf.stride(), dtype=leaf.dtype, device="cpu")
-    if isinstance(leaf, nn.Parameter):
-        return nn.Parameter(tensor, requires_grad=leaf.requires_grad)
-    return tensor

@@ -9,9 +9,13 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-# So many points are on one line when each is off by less than this share of what they rise by.
+# Points that must lie on one line before it is trusted beyond them, …
 _ON_A_LINE = 3
+# … each off by at most this share of what they rise by.
 _STRAIGHT = 1e-3
+
+# At every so manieth question the interval is halved: on a curve, lines come closer from one side.
+_HALVE_EVERY = 3
 
 # So often the number is doubled while its need stays the same: what is held by the weights alone
 # hides what grows with the batch, until that is more.
@@ -84,7 +88,7 @@ def _guess(known: Mapping[int, float], fits: int, too_large: int | None, limit_b
     others = sorted((n for n in known if n != fits), key=lambda n: abs(n - fits))
     if not others:
         return 2 * fits
-    if too_large is not None and (len(known) % _ON_A_LINE == 0 or math.isinf(known[too_large])):
+    if too_large is not None and (len(known) % _HALVE_EVERY == 0 or math.isinf(known[too_large])):
         # Where the need is a curve, lines alone come closer from one side only, and slowly.
         return (fits + too_large) // 2
     other = too_large if too_large is not None else others[0]

@@ -14,7 +14,8 @@ import psutil
 from bench import depth_rule
 from bench.families import Family
 from bench.measure.layers import Part
-from bench.prediction import Prediction, predict, predict_parts
+from bench.part_prediction import predict_parts
+from bench.prediction import Prediction, predict
 from bench.records import Cell
 from bench.specs import InputError
 
@@ -129,6 +130,6 @@ class Forecast:
         }
 
     def parts(self, depth: int, batch_size: int, timed: bool) -> tuple[Part, ...]:
-        """What each part of the network costs by its position; timed on real tensors."""
+        """What each part of the network costs as written, by its position; `timed`, it is run."""
         cell = replace(self._step, depth=depth, batch_size=batch_size)
         return predict_parts(self._family, cell, timed=timed)

@@ -3,6 +3,8 @@
 from itertools import groupby
 from typing import Any
 
+from bench.measure.layers import PASSES
+
 from .plan_table import flops_text, size_text, table
 
 _Part = dict[str, Any]
@@ -19,9 +21,9 @@ def text(cell: dict[str, Any]) -> str:
     whole = {"flops": sum(map(_flops, parts)), "saved": sum(part["saved_bytes"] for part in parts)}
     rows = [_row(list(equal), whole, timed=timed) for _, equal in groupby(parts, key=_costs)]
     place = f"{cell['family']}, depth {cell['depth']}, batch {cell['batch_size']}"
-    title = f"{place}: what each part costs, by its position in depth"
+    title = f"{place}: what each part costs as written, by its position in depth"
     if timed:
-        title += "\nms: median of 7 passes on one CPU thread, waited for after each part"
+        title += f"\nms: median of {PASSES} passes on one CPU thread, waited for after each part"
     return f"{title}\n\n{table(rows, header)}"
 
 

@@ -66,15 +66,15 @@ def plan(
         bool, typer.Option("--json", help="Print one JSON object and nothing else.")
     ] = False,
 ) -> None:
-    """Predict parameters, FLOPs and the peak memory of a training step; nothing is computed.
+    """Predict parameters, FLOPs and the peak memory of a training step without running it (unless
+    --timed asks for it, or the network needs real values).
 
     One multiply-add is two FLOPs and one MAC. Exit codes: 1, nothing fits --memory; 2, the input
     is wrong.
     """
     from bench.specs import InputError
-    from reports.errors import InputError as QuantityError
 
-    from . import part_table, plan_table
+    from . import module_table, part_table, plan_table
 
     texts = {"--depths": depths, "--batch-size": batch_size}
     texts |= {"--dtype": dtype, "--optimizer": optimizer}
@@ -92,8 +92,8 @@ def plan(
                 ]
         wanted = shown if per_module and not json_ else ()
         tables = [part_table.text(cell) for cell in cells if "parts" in cell]
-        tables += [plan_table.per_module(found, depth) for depth in wanted]
-    except (InputError, QuantityError) as error:
+        tables += [module_table.text(found, depth) for depth in wanted]
+    except InputError as error:
         _fail(str(error))
     except (Exception, SystemExit) as error:  # whatever a user's network raises
         _fail(f"{family}: {type(error).__name__}: {error}")

@@ -5,8 +5,6 @@ from typing import Any
 
 from tabulate import tabulate
 
-from bench.families import Family
-
 from .fit import Fit
 
 # Above this, a number is drawn with a prefix.
@@ -44,21 +42,6 @@ def smallest_need(deepest: Fit, limit: int | None) -> str:
         f"nothing fits in {size_text(limit)}: the smallest need is {size_text(deepest.need_bytes)} "
         f"({deepest.need_bytes:,} bytes)"
     )
-
-
-def per_module(family: Family, depth: int) -> str:
-    """fvcore's table of one depth, and its total beside ours."""
-    from bench.measure import cross_check, operations
-
-    model, inputs = family.build(depth), family.example_input(1)
-    counted = operations.count(model, inputs)
-    macs = cross_check.fvcore_macs(model, inputs)
-    verdict = cross_check.compare(counted, macs) or (
-        f"fvcore's matrix products and convolutions: {macs:,} MACs, within 2% of "
-        f"{counted.forward_flops // 2:,} counted here"
-    )
-    heading = f"{family.name}, depth {depth}, one row; fvcore's FLOPs are multiply-adds, norms too"
-    return f"{heading}\n{cross_check.per_module_table(model, inputs)}\n{verdict}"
 
 
 def _costs(cells: list[dict[str, Any]]) -> str:

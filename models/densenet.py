@@ -33,7 +33,7 @@ from torch import Tensor, nn
 
 from .blocks import ACTIVATIONS, NORMS, average_pool, convolution, drop, imagenet_stem, sequential
 from .inputs import check_image_shape, standard_normal
-from .knobs import check_depth, check_depth_in, checked
+from .knobs import check_depth, check_depth_in, checked_with
 from .stages import FourStages, grow_third_stage
 from .weights import initialize
 
@@ -95,7 +95,7 @@ def normed_convolution(
     )
 
 
-@checked
+@checked_with(layout=LAYOUTS)
 def build(
     depth: int,
     *,
@@ -227,7 +227,7 @@ def _image_shape(layout: str, input_shape: tuple[int, ...] | None) -> tuple[int,
     return input_shape
 
 
-@checked
+@checked_with(layout=LAYOUTS)
 def example_input(
     batch_size: int, *, layout: str = "cifar", input_shape: tuple[int, ...] | None = None
 ) -> Tensor:

@@ -45,7 +45,6 @@ CHOICES: Mapping[str, Collection[str]] = {
     "norm": NORMS,
     "init": INITS,
     "norm_position": ("pre", "post"),
-    "layout": ("cifar", "imagenet"),
 }
 RULES: Mapping[str, Rule] = {
     "classes": _COUNT,

@@ -32,7 +32,7 @@ class Column:
     text: Callable[[Any], str]
 
 
-def drawn(
+def header_and_rows(
     columns: Sequence[Column], rows: Sequence[Any]
 ) -> tuple[tuple[str, ...], tuple[tuple[str, ...], ...]]:
     """The headings and the text of each row; a column without any text is left out."""
@@ -43,6 +43,7 @@ def drawn(
 
 
 def number(value: float | None, unit: float, digits: str) -> str:
+    """`value` in units of `unit` with these digits; empty where it is unknown."""
     return "" if value is None else format(value / unit, digits)
 
 

@@ -7,7 +7,7 @@ nothing is left out.
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from .block import Block, Column, drawn, number, setting_words
+from .block import Block, Column, header_and_rows, number, setting_words
 from .costs import CostTable, DepthCost, Setting
 from .efficiency_block import efficiency_block
 from .estimates import Estimate
@@ -42,7 +42,7 @@ def _list_block(heading: str, items: Sequence[str]) -> Iterator[Block]:
 
 
 def _verdict_block(verdict: Verdict) -> Block:
-    header, rows = drawn(_verdict_columns(verdict), verdict.rows)
+    header, rows = header_and_rows(_verdict_columns(verdict), verdict.rows)
     return Block(
         heading=title(verdict),
         header=header,
@@ -55,7 +55,7 @@ def _verdict_block(verdict: Verdict) -> Block:
 
 def _cost_block(table: CostTable) -> Block:
     columns = [Column("depth", lambda row: str(row.depth)), *_cost_columns(table.setting)]
-    header, rows = drawn(columns, table.depths)
+    header, rows = header_and_rows(columns, table.depths)
     captions = (setting_words(table.setting), QUARTILES)
     return Block(f"Costs of {table.family}", header, rows, tuple(filter(None, captions)))
 
@@ -134,10 +134,10 @@ def _with_interval(
 ) -> str:
     if value is None:
         return ""
-    drawn = format(factor * value, digits)
+    shown = format(factor * value, digits)
     if low is None or high is None:
-        return drawn
-    return f"{drawn} {format(factor * low, digits)}…{format(factor * high, digits)}"
+        return shown
+    return f"{shown} {format(factor * low, digits)}…{format(factor * high, digits)}"
 
 
 def _marks(verdict: Verdict, depth: int) -> str:

@@ -6,7 +6,7 @@ never share a table.
 """
 
 import statistics
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -61,16 +61,20 @@ class CostTable:
 def cost_tables(tables: Tables) -> tuple[CostTable, ...]:
     """One table per family and setting, in the order of their names."""
     cells = [row for row in records(tables.cells) if row["status"] == "ok"]
-    names = ("family", *(field.name for field in fields(Setting)))
     return tuple(
-        CostTable(family or "", of_setting(rows[0]), _depths(rows, of_setting(rows[0])))
-        for (family, *_), rows in grouped(cells, names)
+        CostTable(family, setting, _depths(rows, setting))
+        for family, setting, rows in by_setting(cells)
     )
 
 
-def of_setting(row: Row) -> Setting:
-    """The setting of a cell."""
+def by_setting(cells: list[Row]) -> Iterator[tuple[str, Setting, list[Row]]]:
+    """The cells of each family and setting, in the order of their names."""
+    names = ("family", *(field.name for field in fields(Setting)))
+    for (family, *_), rows in grouped(cells, names):
+        yield family or "", _setting(rows[0]), rows
 
+
+def _setting(row: Row) -> Setting:
     def count(name: str) -> int | None:
         return None if row[name] is None else int(row[name])
 
@@ -92,19 +96,19 @@ def _depths(rows: list[Row], setting: Setting) -> tuple[DepthCost, ...]:
 def _depth_cost(depth: int, rows: list[Row], setting: Setting) -> DepthCost:
     forward = [row for row in rows if row["pass"] == "forward"]
     step = [row for row in rows if row["pass"] == "step"]
-    flops = _median(forward, "flops")
+    flops = median_of(forward, "flops")
     return DepthCost(
         depth=depth,
-        parameters=_median(rows, "parameters"),
+        parameters=median_of(rows, "parameters"),
         flops=None if flops is None else flops / (setting.batch_size or 1),
-        latency_seconds=_median(forward, "latency_seconds"),
-        iqr_seconds=_median(forward, "iqr_seconds"),
-        step_flops=_median(step, "flops"),
-        peak_bytes=_median(step, "peak_bytes"),
+        latency_seconds=median_of(forward, "latency_seconds"),
+        iqr_seconds=median_of(forward, "iqr_seconds"),
+        step_flops=median_of(step, "flops"),
+        peak_bytes=median_of(step, "peak_bytes"),
     )
 
 
-def _median(rows: list[Row], name: str) -> float | None:
+def median_of(rows: list[Row], name: str) -> float | None:
     """One number where a cell was measured more than once in the same setting."""
     values = [row[name] for row in rows if row[name] is not None]
     return statistics.median(values) if values else None

@@ -6,8 +6,10 @@ its launches alone would take at the machine's measured peaks, over the time it 
 
 from dataclasses import dataclass, fields
 
-from .costs import Setting, of_setting
+from .costs import Setting, by_setting, median_of
 from .tables import Row, Tables, grouped, records
+
+_NO_NUMBERS = ("depth", "bound")
 
 
 @dataclass(frozen=True)
@@ -50,15 +52,20 @@ def efficiency_tables(tables: Tables) -> tuple[EfficiencyTable, ...]:
         for row in records(tables.cells)
         if row["status"] == "ok" and row["pass"] == "step" and row["mfu"] is not None
     ]
-    names = ("family", *(field.name for field in fields(Setting)))
     return tuple(
-        EfficiencyTable(family or "", of_setting(rows[0]), _depths(rows))
-        for (family, *_), rows in grouped(steps, names)
+        EfficiencyTable(family, setting, _depths(rows))
+        for family, setting, rows in by_setting(steps)
     )
 
 
 def _depths(rows: list[Row]) -> tuple[DepthEfficiency, ...]:
-    """The last one of cells that were measured more than once."""
-    names = [field.name for field in fields(DepthEfficiency)]
-    last = {row["depth"]: DepthEfficiency(**{name: row[name] for name in names}) for row in rows}
-    return tuple(last[depth] for depth in sorted(last))
+    """Medians of cells that were measured more than once, as in the table of costs."""
+    numbers = [field.name for field in fields(DepthEfficiency) if field.name not in _NO_NUMBERS]
+    return tuple(
+        DepthEfficiency(
+            depth=depth,
+            bound=same[-1]["bound"],
+            **{name: median_of(same, name) for name in numbers},
+        )
+        for (depth,), same in sorted(grouped(rows, ("depth",)), key=lambda group: group[0])
+    )

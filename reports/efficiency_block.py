@@ -1,6 +1,6 @@
 """What binds each depth's step, as a block of the report."""
 
-from .block import Block, Column, drawn, number, setting_words
+from .block import Block, Column, header_and_rows, number, setting_words
 from .efficiency import DepthEfficiency, EfficiencyTable
 
 CAPTION = (
@@ -24,7 +24,7 @@ def efficiency_block(table: EfficiencyTable) -> Block:
         Column("launch µs\na layer", lambda row: number(row.launch_seconds_per_layer, 1e-6, ".1f")),
         Column("joules\na sample", lambda row: _joules(row, table.setting.batch_size)),
     ]
-    header, rows = drawn(columns, table.depths)
+    header, rows = header_and_rows(columns, table.depths)
     captions = (setting_words(table.setting), CAPTION)
     heading = f"What binds a step of {table.family}"
     return Block(heading, header, rows, tuple(filter(None, captions)))

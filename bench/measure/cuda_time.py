@@ -15,7 +15,7 @@ what is launched beyond them may still leave gaps, and the overhead is a lower b
 pass that waits for the GPU itself (`.item()`).
 
 The caches of a GPU stay warm from one iteration to the next, which no training does to all of its
-weights: `flush_l2` writes over the L2 cache before each iteration, off the clock.
+weights: a pass whose preparation calls `GpuQueue.flush` writes over the L2 cache, off the clock.
 """
 
 import statistics
@@ -77,7 +77,7 @@ class CudaTimes:
         return max(statistics.median(wall - queued for wall, queued in pairs), 0.0)
 
     def launch_seconds_each(self, parts: int) -> float | None:
-        """Launch overhead of each layer or kernel of which the pass has so many; None of none."""
+        """Launch overhead of each of so many layers; None of none."""
         return self.launch_seconds / parts if parts else None
 
 
@@ -118,13 +118,12 @@ def measure(
     gpu: GpuQueue,
     *,
     iterations: int = ITERATIONS,
-    flush_l2: bool = False,
     now: Callable[[], float] = time.perf_counter,
 ) -> CudaTimes:
     """Time a warm pass so many times without and with a busy GPU, in turns."""
     walls, events, queued = [], [], []
     for _ in range(iterations):
-        _prepare(pass_, gpu, flush_l2)
+        _prepare(pass_, gpu)
         start, end = gpu.event(), gpu.event()
         begin = now()
         start.record()
@@ -135,14 +134,14 @@ def measure(
         walls.append(now() - begin)
         events.append(_seconds(start, end))
         busy_seconds = _BUSY_MARGIN * (launched - begin)
-        queued.append(_queued_seconds(pass_, gpu, busy_seconds, flush_l2))
+        queued.append(_queued_seconds(pass_, gpu, busy_seconds))
     return CudaTimes(
         wall_seconds=tuple(walls), event_seconds=tuple(events), queued_seconds=tuple(queued)
     )
 
 
-def _queued_seconds(pass_: Pass, gpu: GpuQueue, busy_seconds: float, flush_l2: bool) -> float:
-    _prepare(pass_, gpu, flush_l2)
+def _queued_seconds(pass_: Pass, gpu: GpuQueue, busy_seconds: float) -> float:
+    _prepare(pass_, gpu)
     start, end = gpu.event(), gpu.event()
     gpu.occupy(busy_seconds)
     start.record()
@@ -152,10 +151,8 @@ def _queued_seconds(pass_: Pass, gpu: GpuQueue, busy_seconds: float, flush_l2: b
     return _seconds(start, end)
 
 
-def _prepare(pass_: Pass, gpu: GpuQueue, flush_l2: bool) -> None:
+def _prepare(pass_: Pass, gpu: GpuQueue) -> None:
     pass_.prepare()
-    if flush_l2:
-        gpu.flush()
     gpu.synchronize()
 
 

@@ -31,7 +31,7 @@ Counter = Callable[[], float | None]
 
 @dataclass(frozen=True, kw_only=True)
 class Energy:
-    """What one pass draws: `joules` of the window over its passes.
+    """What one pass draws: the energy of a window over the passes in it.
 
     Attributes:
         joules_per_pass: None where no counter could be read; then so are the others.

@@ -11,7 +11,7 @@ import statistics
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,9 +19,10 @@ import torch
 from torch import Tensor, nn
 from torch.utils._pytree import tree_leaves
 
-from . import checkpointing, memory, operations
+from . import memory, operations
 from .machine import synchronizer
 from .passes import call, scalar_loss
+from .repeated_blocks import repeated_blocks
 from .state import left_as_found
 
 OUTSIDE = "(outside of all parts)"
@@ -54,7 +55,7 @@ class Part:
 
 def parts(model: nn.Module) -> dict[str, nn.Module]:
     """The parts by their names, in the order in which the network holds them."""
-    return dict(_parts(model, "", set(checkpointing.blocks(model))))
+    return dict(_parts(model, "", set(repeated_blocks(model))))
 
 
 def _parts(
@@ -129,9 +130,12 @@ def _median(
 def flops_by_part(model: nn.Module, inputs: Any) -> FlopsByPart:
     """FLOPs of each part forward and backward, on the meta device, as `operations.count` counts."""
     model, inputs = operations.on_meta(model).eval(), operations.detached(inputs, "meta")
-    with operations.fast_path_off(), torch.enable_grad(), ExitStack() as stack:
-        counter = stack.enter_context(operations.OperatorCounter())
-        forward, backward = stack.enter_context(_booked(model, lambda: counter.flops))
+    with (
+        operations.fast_path_off(),
+        torch.enable_grad(),
+        operations.OperatorCounter() as counter,
+        _booked(model, lambda: counter.flops) as (forward, backward),
+    ):
         output = call(model, inputs)
         forward.end()
         if any(p.requires_grad for p in model.parameters()):
@@ -142,11 +146,12 @@ def flops_by_part(model: nn.Module, inputs: Any) -> FlopsByPart:
 
 def _saved_bytes(model: nn.Module, inputs: Any) -> dict[str, float]:
     saved = memory.Saved(model)
-    with ExitStack() as stack:
-        stack.enter_context(left_as_found(model))
-        stack.enter_context(torch.enable_grad())
-        stack.enter_context(saved.hooks())
-        forward, _ = stack.enter_context(_booked(model, lambda: saved.bytes))
+    with (
+        left_as_found(model),
+        torch.enable_grad(),
+        saved.hooks(),
+        _booked(model, lambda: saved.bytes) as (forward, _),
+    ):
         call(model, inputs)
     return forward.spent
 
@@ -166,10 +171,10 @@ class _Ledger:
     """Books what a meter gains to the part that runs."""
 
     def __init__(self, read: Callable[[], float]) -> None:
-        self.spent: dict[str, float] = defaultdict(float)
+        self.spent: dict[str, float] = defaultdict(int)  # whole numbers stay whole
         self._read = read
         self._part: str | None = None
-        self._before = 0.0
+        self._before: float = 0
 
     def begin(self, part: str) -> None:
         self.end()

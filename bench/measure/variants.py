@@ -10,7 +10,7 @@ from torch.utils._pytree import tree_map
 
 from . import checkpointing
 
-# Sizes of a batch of images.
+# Dimensions: batch, channels, height, width.
 _IMAGE_DIMENSIONS = 4
 
 
@@ -34,7 +34,7 @@ def _compiler_error(device: str) -> str | None:
 
     try:
         cpp_builder.get_cpp_compiler()
-    except Exception:  # of a private class
+    except RuntimeError:  # InvalidCxxCompiler, which is private
         return "--compile needs a C++ compiler: install g++ or set CXX, or leave out --compile"
     return None
 
@@ -44,7 +44,7 @@ def apply(variants: Collection[str], model: nn.Module, inputs: Any) -> tuple[nn.
     are not the model's.
 
     Raises:
-        ValueError: no image for `channels_last`, no repeated block for `checkpointing`.
+        ValueError: no image for `channels_last`.
     """
     if "channels_last" in variants:
         model, inputs = _channels_last(model, inputs)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from bench.counted import NETWORKS
-from bench.measure.counters import COUNTERS
+from bench.counters import COUNTERS
 
 from .sessions import ROOT, bench, prepare
 

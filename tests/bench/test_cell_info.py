@@ -36,6 +36,7 @@ PEAK = matmul_flops("cpu") / REFERENCE
 TIMING = Timing(
     conditions=Conditions(other_cores=None, reference_seconds=REFERENCE),
     energy=Energy(joules_per_pass=None),
+    weight_layers=4,
 )
 SECONDS = 0.25
 
@@ -111,4 +112,5 @@ def test_a_gpus_launches_and_published_peak(monkeypatch: pytest.MonkeyPatch) -> 
     assert found["launch_seconds_per_layer"] == 0.5
     assert found["wall_seconds"] == [3.0]
     assert found["mfu_published"] == pytest.approx(2_000 / SECONDS / published.flops_per_second)
+    assert found["published_peak"].endswith(published.source)
     assert found["warnings"] == ["one", "hot"]

@@ -6,10 +6,10 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from bench import depthwise
+from bench import mobilenet_v2
 from bench.counted import NETWORKS, Network
+from bench.counters import COUNTERS
 from bench.measure import operations
-from bench.measure.counters import COUNTERS
 
 EVERY_NETWORK = pytest.mark.parametrize("network", NETWORKS, ids=lambda network: network.name)
 
@@ -80,7 +80,7 @@ def test_only_an_embedding_needs_no_gradient_of_its_input_saved() -> None:
 def test_depthwise_network_is_as_published() -> None:
     """Sandler et al. 2018, table 4, round to 3.4 million parameters and 300 million
     multiply-adds; published weights have 3,504,872 parameters."""
-    layers = list(depthwise.layers())
+    layers = list(mobilenet_v2.layers())
     assert sum(layer.parameters for layer in layers) == 3_504_872
     macs = sum(layer.macs for layer in layers)
     assert macs == 300_774_272
@@ -89,9 +89,9 @@ def test_depthwise_network_is_as_published() -> None:
 
 def test_closed_form_is_that_of_the_network_layer_by_layer() -> None:
     """Weights, and their use, in the order in which they run."""
-    network = depthwise.build().to("meta").eval()
-    x = torch.empty(1, *depthwise.INPUT_SHAPE, device="meta")
-    layers = list(depthwise.layers())
+    network = mobilenet_v2.build().to("meta").eval()
+    x = torch.empty(1, *mobilenet_v2.INPUT_SHAPE, device="meta")
+    layers = list(mobilenet_v2.layers())
     built = [m for m in network.modules() if isinstance(m, nn.Conv2d | nn.Linear)]
     assert [layer.weights for layer in layers] == [m.weight.numel() for m in built]
     assert [layer.macs for layer in layers] == products(network, x)
@@ -99,7 +99,7 @@ def test_closed_form_is_that_of_the_network_layer_by_layer() -> None:
 
 def test_stages_are_those_of_the_paper() -> None:
     """17 blocks, each with one depthwise convolution; maps shrink from 112 to 7 pixels a side."""
-    layers = list(depthwise.layers())
+    layers = list(mobilenet_v2.layers())
     spatial = [layer for layer in layers if layer.groups > 1]
     assert len(spatial) == 17
     assert all(layer.groups == layer.channels_in == layer.channels_out for layer in spatial)

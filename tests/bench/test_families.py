@@ -72,7 +72,7 @@ def test_a_family_that_cannot_take_a_tasks_input_keeps_its_own() -> None:
     assert family.for_task(input_shape=(1, 40), classes=10).knobs == {}
     fitting = family.for_task(input_shape=(1, 64, 64), classes=7)
     assert fitting.knobs == {"input_shape": (1, 64, 64), "classes": 7}
-    assert fitting.sample_shape() == (1, 64, 64)
+    assert fitting.example_input(2).shape == (2, 1, 64, 64)
 
 
 def test_a_file_is_a_family(user_file: str) -> None:

@@ -69,11 +69,11 @@ def network(gpu: FakeGpu, *, launch: float, kernel: float) -> Pass:
     return Pass(run, prepare)
 
 
-def measured(*, launch: float, kernel: float, flush_l2: bool = False) -> tuple[CudaTimes, FakeGpu]:
+def measured(*, launch: float, kernel: float) -> tuple[CudaTimes, FakeGpu]:
     time = FakeTime()
     gpu = FakeGpu(time)
     pass_ = network(gpu, launch=launch, kernel=kernel)
-    times = cuda_time.measure(pass_, gpu.tools(), iterations=3, flush_l2=flush_l2, now=time)
+    times = cuda_time.measure(pass_, gpu.tools(), iterations=3, now=time)
     return times, gpu
 
 
@@ -114,16 +114,10 @@ def test_noise_makes_no_negative_overhead() -> None:
     assert times.launch_seconds == 0.0
 
 
-def test_preparation_and_flush_are_off_the_clock() -> None:
-    """Order: prepare, flush, wait, run, wait; then the same behind a busy GPU."""
-    times, gpu = measured(launch=5e-6, kernel=1e-6, flush_l2=True)
-    plain = ["prepare", "flush", "synchronize", "run", "synchronize"]
-    queued = ["prepare", "flush", "synchronize", "occupy", "run", "synchronize"]
+def test_preparation_is_off_the_clock() -> None:
+    """Order: prepare (an hour of the GPU), wait, run, wait; then the same behind a busy GPU."""
+    times, gpu = measured(launch=5e-6, kernel=1e-6)
+    plain = ["prepare", "synchronize", "run", "synchronize"]
+    queued = ["prepare", "synchronize", "occupy", "run", "synchronize"]
     assert gpu.calls == (plain + queued) * 3
-    assert times == measured(launch=5e-6, kernel=1e-6)[0]
-
-
-def test_without_the_option_nothing_is_flushed() -> None:
-    """The caches stay as they are."""
-    _, gpu = measured(launch=5e-6, kernel=1e-6)
-    assert "flush" not in gpu.calls
+    assert max(times.wall_seconds) < 1

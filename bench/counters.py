@@ -20,8 +20,8 @@ import torch
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from . import operations
-from .passes import scalar_loss
+from .measure import operations
+from .measure.passes import scalar_loss
 
 Count = Callable[[nn.Module, Tensor], int]
 
