@@ -111,7 +111,7 @@ def weigh(cell: Cell, input_shape: tuple[int, ...], classes: int, optimizer: str
         activation_bytes=_saved_bytes(network, cell),
         peak_bytes=peak.peak_bytes,
         peak_source=peak.source,
-        warnings=(*warnings, *peak.warnings, *_notes(counted.device)),
+        warnings=(*warnings, *_notes(counted.device)),
     )
 
 

@@ -140,16 +140,10 @@ def _of_pass(pass_: str, forward: int | None, backward: int | None) -> int | Non
 
 @dataclass(frozen=True, kw_only=True)
 class Peak:
-    """The most memory that one pass held at once, parameters and optimizer state included.
+    """The most memory that one pass held at once, parameters and optimizer state included."""
 
-    Attributes:
-        by_kind: what held it, where that is known; adds up to `peak_bytes`.
-    """
-
-    peak_bytes: int | None
-    source: str | None
-    by_kind: Mapping[str, int] | None = None
-    warnings: tuple[str, ...] = ()
+    peak_bytes: int
+    source: str
 
 
 @dataclass(frozen=True, kw_only=True)

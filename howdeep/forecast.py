@@ -52,7 +52,7 @@ class Forecast:
         self._measured = prediction.measured
         units = self._units(depth, batch_size)
         self._seconds_a_unit = min(self._seconds_a_unit, seconds / units)
-        self._bytes_a_unit = min(self._bytes_a_unit, (prediction.peak.peak_bytes or 0) / units)
+        self._bytes_a_unit = min(self._bytes_a_unit, (prediction.peak.peak_bytes) / units)
         return prediction
 
     def _units(self, depth: int, batch_size: int) -> int:

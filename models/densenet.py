@@ -60,6 +60,7 @@ class Layout(NamedTuple):
     smallest_size: int
 
 
+# The smallest images of which a pixel is left for every pool.
 LAYOUTS = {
     "cifar": Layout((3, 32, 32), classes=10, growth=12, smallest_size=4),
     "imagenet": Layout((3, 224, 224), classes=1000, growth=32, smallest_size=29),

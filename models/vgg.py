@@ -30,7 +30,7 @@ depths: tuple[int, ...] = (11, 13, 16, 19)
 STAGES = 5
 SMALLEST_SIZE = 2**STAGES
 """Pixels: each stage halves the size, rounded down."""
-HIDDEN_UNITS = 64
+HIDDEN_UNITS_PER_CHANNEL = 64
 """Units of a hidden layer for each channel of the first stage: 4096 for 64."""
 
 
@@ -90,7 +90,7 @@ def build(
         for _ in range(convolutions)
     ]
     pixels = (input_shape[1] // SMALLEST_SIZE) * (input_shape[2] // SMALLEST_SIZE)
-    hidden_units = HIDDEN_UNITS * width
+    hidden_units = HIDDEN_UNITS_PER_CHANNEL * width
     network = sequential(
         blocks=nn.Sequential(*map(block, range(sum(stages)))),
         flatten=nn.Flatten(),

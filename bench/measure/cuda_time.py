@@ -28,6 +28,7 @@ import torch
 
 from .passes import Pass
 
+# Enough for a median that one slow iteration does not move.
 ITERATIONS = 20
 
 # The GPU is kept busy for so many times as long as the last launching took.

@@ -18,7 +18,7 @@ from pathlib import Path
 from .nvml import opened
 from .passes import Pass
 
-# Long against the 20 to 100 ms after which NVML's counter moves.
+# Long against the time between two values of a counter.
 WINDOW_SECONDS = 2.0
 
 CUDA_SOURCE = "NVML total energy counter (the whole GPU)"

@@ -13,7 +13,7 @@ nothing.
 import contextlib
 import itertools
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -49,10 +49,12 @@ class StepPeak(Peak):
     """The peak of a step, and those of its phases, of which it is the largest.
 
     Attributes:
+        by_kind: what held it, by `KINDS`; adds up to `peak_bytes`.
         phase_bytes: at most held in the forward, the backward and the optimizer's step. Each is
             close to linear in the depth of a network; the largest is not where they change places.
     """
 
+    by_kind: Mapping[str, int]
     phase_bytes: tuple[int, ...]
 
 
