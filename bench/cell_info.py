@@ -29,6 +29,7 @@ def cell_info(
         usual_seconds: of the reference matrix product then.
     """
     slow = timing.conditions.warnings(usual_seconds=usual_seconds)
+    utilisation = _utilisation(cell, facts, timing, median_seconds)
     return {
         "status": "ok",
         **vars(facts),
@@ -36,11 +37,11 @@ def cell_info(
         "threads": cell.threads,
         "samples_per_second": cell.batch_size / median_seconds if median_seconds else None,
         "reference_seconds": timing.conditions.reference_seconds,
-        **_utilisation(cell, facts, timing, median_seconds),
+        **utilisation,
         **_roofline(cell, facts, timing, median_seconds, reference_kernels),
         **_energy(timing),
         **_launches(timing),
-        "warnings": [*facts.warnings, *slow, *timing.warnings],
+        "warnings": [*facts.warnings, *slow, *timing.warnings, *_too_high(utilisation["mfu"])],
     }
 
 
@@ -58,6 +59,15 @@ def _utilisation(cell: Cell, facts: Facts, timing: Timing, seconds: float | None
         "mfu_published": flops_per_second / published.flops_per_second if published else None,
         "published_peak": f"{published.dtype}: {published.source}" if published else None,
     }
+
+
+def _too_high(mfu: float | None) -> list[str]:
+    if mfu is None or mfu <= 1:
+        return []
+    return [
+        f"MFU is {mfu:.2f}: the reference matrix product was slower than this network, so it is no "
+        "peak, and what binds the cell cannot be told from it"
+    ]
 
 
 def _published(cell: Cell) -> PublishedPeak | None:

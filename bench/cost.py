@@ -95,7 +95,7 @@ def weigh(cell: Cell, input_shape: tuple[int, ...], classes: int, optimizer: str
     family = families.find(cell.family).for_task(input_shape=input_shape, classes=classes)
     network = prepare(family, optimizer, cell)
     model, inputs = network.model, network.inputs
-    counted = operations.count(model, inputs)
+    counted = operations.count(model, inputs, loss=family.loss)
     plain_forward = cell.pass_ == "forward" and not cell.variants
     warnings = _cross_checked(model, inputs, counted) if plain_forward else []
     if "checkpointing" in cell.variants and not repeated_blocks(model):
@@ -151,7 +151,9 @@ def time_cell(
         energy=used,
         weight_layers=_weight_layers(network.model),
         launches=cuda_time.measure(pass_, gpu) if gpu else None,
-        warnings=(*gpu_state.warnings(before, after), *used.warnings) if on_gpu else (),
+        warnings=(*gpu_state.warnings(before, after), *used.warnings, *_launched(cell))
+        if on_gpu
+        else (),
     )
 
 
@@ -170,6 +172,12 @@ def _runnable(network: Prepared, cell: Cell) -> Pass:
         optimizer=network.optimizer,
         tools=cuda_graph.capturing(cell.device),
     )
+
+
+def _launched(cell: Cell) -> list[str]:
+    if "cuda_graphs" not in cell.variants or cell.pass_ in cuda_graph.CAPTURABLE:
+        return []
+    return [f"a {cell.pass_} alone cannot be a CUDA graph: its kernels were launched one by one"]
 
 
 def _flushed(pass_: Pass, flush: Callable[[], object]) -> Pass:

@@ -33,7 +33,7 @@ def at_most(family: Family) -> Callable[[int], int]:
     """A function that gives the deepest depth of the family that is not above a number.
 
     Beyond the depths that it names, depths are taken to go on in the steps that the first three
-    there make; where they make no equal steps, the family ends there.
+    there make; where they make no equal steps, with the last of those the family ends.
     """
     has, first = _asked(family), smallest(family)
     last_named = max(family.depths or (REACH,))
@@ -43,7 +43,7 @@ def at_most(family: Family) -> Callable[[int], int]:
     def deepest(number: int) -> int:
         if regular and number >= beyond[0]:
             return number - (number - beyond[0]) % (beyond[1] - beyond[0])
-        downwards = range(min(number, last_named), first, -1)
+        downwards = range(min(number, max((last_named, *beyond))), first, -1)
         return next(filter(has, downwards), first)
 
     return deepest

@@ -87,7 +87,7 @@ def made(family: Family, cell: Cell, *, device: str) -> tuple[nn.Module, Any]:
 def _on_fakes(family: Family, optimizer: str, cell: Cell) -> Prediction:
     model, inputs = made(family, cell, device="meta")
     blocks = _prepared(model, cell)
-    counted = operations.count(model, inputs)
+    counted = operations.count(model, inputs, loss=family.loss)
     with FakeTensorMode():
         model, inputs = fake_twins.on_cpu(model, inputs)
         return _of(model, inputs, counted, family.loss, optimizer, cell, blocks)
@@ -97,7 +97,7 @@ def _on_real(family: Family, optimizer: str, cell: Cell) -> Prediction:
     check_room(family, cell)
     model, inputs = made(family, cell, device="cpu")
     blocks = _prepared(model, cell)
-    counted = operations.count(model, inputs)
+    counted = operations.count(model, inputs, loss=family.loss)
     return _of(model, inputs, counted, family.loss, optimizer, cell, blocks)
 
 

@@ -132,4 +132,5 @@ class Forecast:
     def parts(self, depth: int, batch_size: int, timed: bool) -> tuple[Part, ...]:
         """What each part of the network costs as written, by its position; `timed`, it is run."""
         cell = replace(self._step, depth=depth, batch_size=batch_size)
-        return predict_parts(self._family, cell, timed=timed)
+        real = self.predict(depth, batch_size).measured
+        return predict_parts(self._family, cell, real=real, timed=timed)

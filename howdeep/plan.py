@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import sys
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
@@ -17,6 +19,9 @@ if TYPE_CHECKING:
 
 NOTHING_FITS = 1
 BAD_INPUT = 2
+
+# Characters; what PyTorch raises can be a page.
+LONGEST_MESSAGE = 400
 
 
 def plan(
@@ -45,8 +50,8 @@ def plan(
         str | None, typer.Option(help="adamw, adam, rmsprop, momentum or sgd; default: adamw.")
     ] = None,
     dtype: Annotated[
-        str | None, typer.Option(help="Of weights and activations: fp32, bf16, fp16.")
-    ] = None,
+        str, typer.Option(help="Of weights and activations: fp32, bf16 or fp16.")
+    ] = "fp32",
     device: Annotated[
         str, typer.Option(help="How memory is given out: cpu, or cuda, which need not be there.")
     ] = "cpu",
@@ -76,23 +81,24 @@ def plan(
 
     from . import module_table, part_table, plan_table
 
-    texts = {"--depths": depths, "--batch-size": batch_size}
-    texts |= {"--dtype": dtype, "--optimizer": optimizer}
+    texts = {"--depths": depths, "--batch-size": batch_size, "--optimizer": optimizer}
     try:
-        limit = _bytes(memory, needed=largest_batch)
-        found, asked, forecast = _asked(family, texts, device, checkpointing=checkpointing)
-        deepest = None if limit is None else _deepest(found, asked, forecast, limit)
-        shown = _shown(found, asked, deepest)
-        batch = asked.batch_sizes[0]
-        cells = [_cell(forecast, depth, batch, limit, largest_batch) for depth in shown]
-        if per_layer or timed:
-            for cell in cells:
-                cell["parts"] = [
-                    asdict(part) for part in forecast.parts(cell["depth"], batch, timed)
-                ]
-        wanted = shown if per_module and not json_ else ()
-        tables = [part_table.text(cell) for cell in cells if "parts" in cell]
-        tables += [module_table.text(found, depth) for depth in wanted]
+        # What a network prints while it is built is no part of the answer.
+        with contextlib.redirect_stdout(sys.stderr):
+            limit = _bytes(memory, needed=largest_batch)
+            found, asked, forecast = _asked(family, texts, dtype, device, checkpointing)
+            deepest = None if limit is None else _deepest(found, asked, forecast, limit)
+            shown = _shown(found, asked, deepest)
+            batch = asked.batch_sizes[0]
+            cells = [_cell(forecast, depth, batch, limit, largest_batch) for depth in shown]
+            if per_layer or timed:
+                for cell in cells:
+                    cell["parts"] = [
+                        asdict(part) for part in forecast.parts(cell["depth"], batch, timed)
+                    ]
+            wanted = shown if per_module and not json_ else ()
+            tables = [part_table.text(cell) for cell in cells if "parts" in cell]
+            tables += [module_table.text(found, depth) for depth in wanted]
     except InputError as error:
         _fail(str(error))
     except (Exception, SystemExit) as error:  # whatever a user's network raises
@@ -109,7 +115,7 @@ def plan(
 
 
 def _fail(message: str) -> NoReturn:
-    typer.echo(f"howdeep plan: {' '.join(message.split())}", err=True)
+    typer.echo(f"howdeep plan: {' '.join(message.split())[:LONGEST_MESSAGE]}", err=True)
     raise typer.Exit(BAD_INPUT)
 
 
@@ -129,10 +135,11 @@ def _bytes(memory: str | None, *, needed: bool) -> int | None:
 
 
 def _asked(
-    family: str, texts: dict[str, str | None], device: str, *, checkpointing: bool
+    family: str, texts: dict[str, str | None], dtype: str, device: str, checkpointing: bool
 ) -> tuple[Family, Options, Forecast]:
     """The family, the options as read, and what predicts with them."""
     from bench import families, grid, options
+    from bench.measure.passes import DTYPES
     from bench.records import Cell
     from bench.specs import InputError
 
@@ -144,6 +151,8 @@ def _asked(
         raise InputError("--batch-size takes one whole number here")
     if device not in ("cpu", "cuda"):
         raise InputError(f"unknown --device {device!r}; known here: cpu, cuda")
+    if dtype not in DTYPES:
+        raise InputError(f"unknown --dtype {dtype!r}; known: {', '.join(DTYPES)}")
     planned = grid.depths(found, asked)
     for depth in planned:
         found.check_depth(depth)
@@ -152,7 +161,7 @@ def _asked(
         depth=planned[0],
         pass_="step",
         batch_size=asked.batch_sizes[0],
-        dtype=asked.dtype,
+        dtype=dtype,
         device=device,
         threads=asked.threads,
         variants=("checkpointing",) if checkpointing else (),

@@ -31,7 +31,10 @@ def text(cells: list[dict[str, Any]], limit: int | None, deepest: Fit | None) ->
     title = f"{first['family']}, batch {first['batch_size']}; one multiply-add is two FLOPs"
     uncounted = sorted({name for cell in cells for name in cell["uncounted_ops"]})
     notes = [f"Not counted, for want of a formula: {', '.join(uncounted)}"] if uncounted else []
-    memory = "Memory at the peak of a training step, by what holds it"
+    memory = (
+        "Memory at the peak of a training step, by what holds it: tensors alone; workspaces of\n"
+        "kernels and what an allocator loses to fragmentation come on top"
+    )
     answers = [_answer(first, limit, deepest)] if deepest and deepest.value and limit else []
     paragraphs = [title, "\n".join([_costs(cells), *notes]), memory, _memory(cells), *answers]
     return "\n\n".join(paragraphs)

@@ -13,7 +13,10 @@ without that (section 3.1): they are the default here.
 
 Sizes with the default knobs, in parameters and multiply-adds (MACs) an image:
 11: 132,863,336 and 7,609,090,048; 13: 133,047,848 and 11,308,466,176; from there each step of 3
-adds 5,309,696 and 4,161,798,144, so that 16 has 138,357,544 and 15,470,264,320.
+adds 5,309,696 and 4,161,798,144, so that 16 has 138,357,544 and 15,470,264,320. With `norm=batch`,
+which the paper does not have, a convolution has no bias but scale and offset: one parameter more a
+channel than without norm, so that 16 has 138,361,768. (Some libraries keep the biases beside the
+norms: one more.)
 """
 
 import sys

@@ -11,7 +11,12 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
-from torch.utils.flop_counter import conv_flop_count, flop_registry, shape_wrapper
+from torch.utils.flop_counter import (
+    conv_flop_count,
+    flop_registry,
+    sdpa_flop_count,
+    shape_wrapper,
+)
 
 Formula = Callable[..., int]
 
@@ -42,9 +47,27 @@ def _convolution_backward_flops(
     return forward * (output_mask[0] + output_mask[1])
 
 
+def _attention_flops(
+    q_shape: Sequence[int], k_shape: Sequence[int], v_shape: Sequence[int], *_: Any, **__: Any
+) -> int:
+    """Both products of attention, causal or not. q, k, v: (batch, heads, tokens, features)."""
+    return int(sdpa_flop_count(q_shape, k_shape, v_shape))
+
+
+def _attention_backward_flops(
+    _gradient: Any, q: Sequence[int], k: Sequence[int], v: Sequence[int], *_: Any, **__: Any
+) -> int:
+    """Two products for each of the forward's; what the kernel computes again is no model FLOP."""
+    return 2 * _attention_flops(q, k, v)
+
+
 # From operator to a function of its arguments, tensors given as their shapes.
 FORMULAS: Mapping[Any, Formula] = {
     **flop_registry,
+    torch.ops.aten._scaled_dot_product_flash_attention_for_cpu: shape_wrapper(_attention_flops),
+    torch.ops.aten._scaled_dot_product_flash_attention_for_cpu_backward: shape_wrapper(
+        _attention_backward_flops
+    ),
     torch.ops.aten.convolution_backward: shape_wrapper(_convolution_backward_flops),
 }
 
@@ -64,7 +87,7 @@ _BY_CONVENTION = re.compile(
     r"|index\w*|gather|take|masked_\w+|(slice|select|diagonal)_scatter|scatter\w*|slice|select"
     r"|unfold|as_strided\w*|tri[lu](_indices)?|roll|flip|repeat\w*|tile|sort|topk|kthvalue|unique\w*"
     r"|where|nonzero\w*|local_scalar_dense|item|equal|one_hot|resize|set|unsafe_view|unsafe_split\w*"
-    r"|split_with_sizes_copy|linalg_check_errors|sym_\w+|is_same_size|detach|bucketize|histc|bincount"
+    r"|transpose|t|(un)?squeeze|swap(axes|dims)|split_with_sizes_copy|linalg_check_errors|sym_\w+|is_same_size|detach|bucketize|histc|bincount"
 )
 _PREFIXES = ("native_", "cudnn_", "miopen_", "mkldnn_", "fused_")
 _SUFFIX = re.compile(r"(_backward|_forward)?(_data)?$")

@@ -2,13 +2,15 @@
 
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import torch
 
 from .machine import synchronizer
 from .passes import DTYPES
+from .peaks import tf32_allowed
 
 # Large enough to fill the device, small enough to take milliseconds; the copy leaves any cache.
 MATMUL_SIZE = {"cpu": 1024, "cuda": 8192}
@@ -24,9 +26,10 @@ LAUNCHES = 200
 
 
 def reference_kernels(device: str, dtype: str) -> list[dict[str, Any]]:
-    """Median seconds of the three kernels on `device`, with FLOP/s of the matrix product, bytes/s
-    of the copy (read plus written), and seconds of a launch among many that are queued: a network
-    does not wait for each of its kernels."""
+    """Seconds of the three kernels on `device`, with FLOP/s of the matrix product, bytes/s of the
+    copy (read plus written), and seconds of a launch among many that are queued: a network does not
+    wait for each of its kernels. Of the product, with which the machine is watched, the median; of
+    copy and launch, which are bounds, the fastest."""
     shared = {"device": device, "dtype": dtype}
     size, n_bytes = MATMUL_SIZE[torch.device(device).type], COPY_BYTES[torch.device(device).type]
     matmul, copy = matmul_seconds(device, dtype), _copy_seconds(device, n_bytes)
@@ -51,13 +54,14 @@ def matmul_seconds(device: str, dtype: str) -> float:
     size = MATMUL_SIZE[torch.device(device).type]
     generator = torch.Generator(device).manual_seed(0)
     a = torch.randn(size, size, device=device, generator=generator).to(DTYPES[dtype])
-    return _median_seconds(lambda: a @ a, device)
+    with _convolutions_precision(device, dtype):
+        return statistics.median(_seconds(lambda: a @ a, device))
 
 
 def _copy_seconds(device: str, n_bytes: int) -> float:
     source = torch.zeros(n_bytes, dtype=torch.uint8, device=device)
     target = torch.empty_like(source)
-    return _median_seconds(lambda: target.copy_(source), device)
+    return min(_seconds(lambda: target.copy_(source), device))
 
 
 def _launch_seconds(device: str, launches: int) -> float:
@@ -68,11 +72,27 @@ def _launch_seconds(device: str, launches: int) -> float:
         for _ in range(launches):
             one.add_(1)
 
-    return _median_seconds(run, device) / launches
+    return min(_seconds(run, device)) / launches
 
 
-def _median_seconds(run: Callable[[], object], device: str) -> float:
-    """After two runs to warm up, of seven; of fewer where the kernel is slow, as fp16 on a CPU."""
+@contextmanager
+def _convolutions_precision(device: str, dtype: str) -> Iterator[None]:
+    """Inside, products in fp32 on a GPU run as TF32 if convolutions may: the peak of a network is
+    that of the fastest arithmetic it is allowed."""
+    tensor_cores: Any = torch.backends.cuda.matmul
+    if not device.startswith("cuda") or dtype != "fp32" or not tf32_allowed():
+        yield
+        return
+    before = tensor_cores.fp32_precision
+    tensor_cores.fp32_precision = "tf32"
+    try:
+        yield
+    finally:
+        tensor_cores.fp32_precision = before
+
+
+def _seconds(run: Callable[[], object], device: str) -> list[float]:
+    """Of seven runs after two to warm up; of fewer where the kernel is slow."""
     wait = synchronizer(device)
     durations: list[float] = []
     while len(durations) < _REPETITIONS + _WARM_UPS and sum(durations) < _LONGEST_SECONDS:
@@ -81,4 +101,4 @@ def _median_seconds(run: Callable[[], object], device: str) -> float:
         run()
         wait()
         durations.append(time.perf_counter() - start)
-    return statistics.median(durations[_WARM_UPS:] or durations)
+    return durations[_WARM_UPS:] or durations

@@ -7,6 +7,7 @@ its output is there. What runs outside of all parts (the loss, functions between
 to `OUTSIDE`.
 """
 
+import copy
 import statistics
 import time
 from collections import defaultdict
@@ -21,15 +22,18 @@ from torch.utils._pytree import tree_leaves
 
 from . import memory, operations
 from .machine import synchronizer
-from .passes import call, scalar_loss
+from .passes import Loss, call, scalar_loss
 from .repeated_blocks import repeated_blocks
-from .state import left_as_found
+from .state import left_as_found, random_state
 
 OUTSIDE = "(outside of all parts)"
 
 # Timed passes, of which the median counts, after one to warm up.
 PASSES = 7
 
+
+# They only hold modules, which others call.
+_NEVER_CALLED = (nn.ModuleList, nn.ModuleDict)
 
 FlopsByPart = tuple[dict[str, float], dict[str, float]]
 
@@ -62,23 +66,22 @@ def _parts(
     model: nn.Module, prefix: str, blocks: set[nn.Module]
 ) -> Iterator[tuple[str, nn.Module]]:
     for name, child in model.named_children():
-        if child not in blocks and not blocks.isdisjoint(child.modules()):
+        holds_blocks = not blocks.isdisjoint(child.modules())
+        if child not in blocks and (holds_blocks or isinstance(child, _NEVER_CALLED)):
             yield from _parts(child, f"{prefix}{name}.", blocks)
         else:
             yield prefix + name, child
 
 
-def cost_by_part(
-    model: nn.Module, inputs: Any, *, flops: FlopsByPart | None = None
-) -> tuple[Part, ...]:
+def cost_by_part(model: nn.Module, inputs: Any, *, flops: FlopsByPart) -> tuple[Part, ...]:
     """FLOPs and saved bytes of each part; nothing is timed. Parts that never run are left out.
 
     Saved bytes are those of `model` where it lies (real or fake tensors), in its present mode.
 
     Args:
-        flops: what `flops_by_part` found for the same network; counted here where not given.
+        flops: what `flops_by_part` found for the same network.
     """
-    forward_flops, backward_flops = flops or flops_by_part(model, inputs)
+    forward_flops, backward_flops = flops
     saved = _saved_bytes(model, inputs)
     parameters = _parameters(model)
     ran = [name for name in (*parts(model), OUTSIDE) if name in forward_flops]
@@ -95,7 +98,12 @@ def cost_by_part(
 
 
 def seconds_by_part(
-    model: nn.Module, inputs: Any, *, device: str, passes: int = PASSES
+    model: nn.Module,
+    inputs: Any,
+    *,
+    device: str,
+    passes: int = PASSES,
+    loss: Loss = scalar_loss,
 ) -> dict[str, tuple[float, float]]:
     """Median seconds of each part forward and backward, in train mode; the device is waited for at
     every boundary, so that the sum is more than the network takes in one go."""
@@ -113,7 +121,7 @@ def seconds_by_part(
                 output = call(model, inputs)
                 forward.end()
                 backward.begin(OUTSIDE)
-                scalar_loss(output).backward()
+                loss(output, inputs).backward()
             model.zero_grad(set_to_none=True)
             rounds.append((forward.spent, backward.spent))
     del rounds[0]
@@ -127,9 +135,22 @@ def _median(
     return statistics.median(spent[which].get(name, 0.0) for spent in rounds)
 
 
-def flops_by_part(model: nn.Module, inputs: Any) -> FlopsByPart:
-    """FLOPs of each part forward and backward, on the meta device, as `operations.count` counts."""
-    model, inputs = operations.on_meta(model).eval(), operations.detached(inputs, "meta")
+def flops_by_part(model: nn.Module, inputs: Any, *, loss: Loss = scalar_loss) -> FlopsByPart:
+    """FLOPs of each part forward and backward, as `operations.count` counts them: on the meta
+    device, or where the network lies if it needs values."""
+    try:
+        meta = operations.on_meta(model)
+        return _flops_by_part(meta, operations.detached(inputs, "meta"), loss)
+    except Exception:
+        device = next((p.device for p in model.parameters()), torch.device("cpu"))
+        if device.type == "meta":
+            raise
+    with random_state(device=str(device)):
+        return _flops_by_part(copy.deepcopy(model), operations.detached(inputs, device), loss)
+
+
+def _flops_by_part(model: nn.Module, inputs: Any, loss: Loss) -> FlopsByPart:
+    model.eval()
     with (
         operations.fast_path_off(),
         torch.enable_grad(),
@@ -140,7 +161,7 @@ def flops_by_part(model: nn.Module, inputs: Any) -> FlopsByPart:
         forward.end()
         if any(p.requires_grad for p in model.parameters()):
             backward.begin(OUTSIDE)
-            counter.run_backward(scalar_loss, output)
+            counter.run_backward(lambda: loss(output, inputs))
     return forward.spent, backward.spent
 
 

@@ -62,7 +62,11 @@ def _handle(device: str) -> Any:
         index = torch.device(device).index
         index = torch.cuda.current_device() if index is None else index
         properties = torch.cuda.get_device_properties(index)
-    except (AssertionError, RuntimeError):  # a PyTorch without CUDA, or a GPU that went away
+    except (
+        AssertionError,
+        RuntimeError,
+        torch.cuda.DeferredCudaCallError,
+    ):  # a PyTorch without CUDA, or a GPU that went away
         return None
     for ask, name in _names(properties):
         handle = _answer(ask, name)

@@ -23,7 +23,7 @@ from torch.utils._pytree import tree_map
 
 from ..records import Operations
 from .formulas import FORMULAS, left_out_by_convention
-from .passes import call, scalar_loss
+from .passes import Loss, call, scalar_loss
 from .state import random_state
 from .traffic import Touch, moved_bytes, touch
 
@@ -33,7 +33,7 @@ def parameter_count(model: nn.Module) -> int:
     return sum(p.numel() for p in model.parameters())
 
 
-def count(model: nn.Module, inputs: Any) -> Operations:
+def count(model: nn.Module, inputs: Any, *, loss: Loss = scalar_loss) -> Operations:
     """FLOPs, bytes and kernels of one batch forward and backward.
 
     A copy of the model is counted on the meta device, in eval mode, so that a batch of one passes a
@@ -43,15 +43,16 @@ def count(model: nn.Module, inputs: Any) -> Operations:
     Args:
         model: any module; its mode, gradients and buffers are left as they were.
         inputs: a tensor, tuple or dict of tensors.
+        loss: begins the backward; its products are counted there.
     """
     try:
-        return _count(on_meta(model), detached(inputs, "meta"), "meta")
+        return _count(on_meta(model), detached(inputs, "meta"), loss, "meta")
     except Exception:
         device = next((p.device for p in model.parameters()), torch.device("cpu"))
         if device.type == "meta":
             raise
     with random_state(device=str(device)):
-        return _count(copy.deepcopy(model), detached(inputs, device), device.type)
+        return _count(copy.deepcopy(model), detached(inputs, device), loss, device.type)
 
 
 def on_meta(model: nn.Module) -> nn.Module:
@@ -70,13 +71,13 @@ def detached(inputs: Any, device: Any) -> Any:
     return tree_map(lambda x: x.detach().to(device) if isinstance(x, Tensor) else x, inputs)
 
 
-def _count(model: nn.Module, inputs: Any, device: str) -> Operations:
+def _count(model: nn.Module, inputs: Any, loss: Loss, device: str) -> Operations:
     model.eval()
     trained = any(p.requires_grad for p in model.parameters())
     with fast_path_off(), torch.enable_grad(), OperatorCounter() as counter:
         output = call(model, inputs)
         if trained:
-            counter.run_backward(scalar_loss, output)
+            counter.run_backward(lambda: loss(output, inputs))
     forward, backward, again = counter.forward, counter.backward, counter.recomputed
     return Operations(
         forward_flops=forward.flops,
@@ -147,10 +148,10 @@ class OperatorCounter(TorchDispatchMode):
         """Of all that has run so far."""
         return self.forward.flops + self.backward.flops + self.recomputed.flops
 
-    def run_backward(self, loss: Callable[[Any], Tensor], output: Any) -> None:
-        """The backward of `loss(output)`; also the loss itself counts as the backward's."""
+    def run_backward(self, loss: Callable[[], Tensor]) -> None:
+        """The backward of `loss()`; also the loss itself counts as the backward's."""
         self._current = self.backward
-        value = loss(output)
+        value = loss()
         self._in_backward = True
         value.backward()
 

@@ -114,3 +114,9 @@ def test_a_gpus_launches_and_published_peak(monkeypatch: pytest.MonkeyPatch) -> 
     assert found["mfu_published"] == pytest.approx(2_000 / SECONDS / published.flops_per_second)
     assert found["published_peak"].endswith(published.source)
     assert found["warnings"] == ["one", "hot"]
+
+
+def test_an_mfu_above_one_is_doubted() -> None:
+    """A reference product that is slower than the network is no peak."""
+    (warning,) = info(median_seconds=1e-12)["warnings"][1:]
+    assert "the reference matrix product was slower" in warning

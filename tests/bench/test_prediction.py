@@ -134,9 +134,9 @@ NETWORKS = [
     ("mlp:norm=batch,dropout=0.1", 5, 16),
     ("resnet", 8, 8),
     ("resnet:input_shape=3x16x16", 8, 4),
-    ("cifar_resnet", 14, 4),
-    (VIT, 3, 4),
-    (GPT, 3, 4),
+    ("cifar_resnet", 8, 4),
+    (VIT, 2, 4),
+    (GPT, 2, 4),
 ]
 
 
@@ -165,18 +165,23 @@ def test_the_optimizer_is_the_one_asked_for(optimizer: str, checkpointed: bool) 
     assert prediction.peak == tracked("mlp", 4, 2, optimizer, **options)
 
 
-@pytest.mark.parametrize("checkpointed", [False, True])
 @pytest.mark.parametrize(
-    ("spec", "depth", "batch_size"),
-    [("mlp", 8, 64), ("mlp:norm=batch", 8, 64), (VIT, 3, 8), (GPT, 3, 8), ("resnet", 64, 32)],
+    ("spec", "depth", "batch_size", "checkpointed"),
+    [
+        *(
+            (*network, checkpointed)
+            for network in (("mlp", 8, 64), ("mlp:norm=batch", 8, 64), (VIT, 3, 8), (GPT, 3, 8))
+            for checkpointed in (False, True)
+        ),
+        # Checkpointed, the workspaces of its kernels are 5% of what is left.
+        ("resnet", 64, 32, False),
+    ],
 )
 def test_a_prediction_is_close_to_the_allocators_peak(
     spec: str, depth: int, batch_size: int, checkpointed: bool
 ) -> None:
     """Within 3% where tensors dominate; what kernels take for themselves is not in it, so that it
     is never above, but for a few scalars."""
-    if spec == "resnet" and checkpointed:
-        pytest.skip("the workspaces of its kernels are 5% of what is left")
     variants = ("checkpointing",) if checkpointed else ()
     peak_bytes = predicted(spec, depth, batch_size, variants=variants).peak.peak_bytes
     assert peak_bytes is not None
@@ -192,7 +197,7 @@ def test_a_prediction_is_close_to_the_allocators_peak(
 def test_checkpointing_pays_for_memory_with_flops() -> None:
     """Fewer activations, more FLOPs run; what the network needs stays the same."""
     plain, less = (predicted(VIT, 4, 16, variants=v) for v in ((), ("checkpointing",)))
-    assert less.peak.by_kind["activations"] < plain.peak.by_kind["activations"] / 2  # type: ignore[index]
+    assert less.peak.by_kind["activations"] < plain.peak.by_kind["activations"] / 2
     assert less.operations.flops("step") == plain.operations.flops("step")
     assert plain.operations.recomputed_flops == 0 < less.operations.recomputed_flops
     assert less.parameters == plain.parameters
@@ -214,7 +219,7 @@ def test_where_no_block_is_repeated_nothing_is_checkpointed(depth: int) -> None:
     """Which a warning says; the shallowest networks of most families are so."""
     asked = predicted("mlp", depth, 4, variants=("checkpointing",))
     assert asked.peak == predicted("mlp", depth, 4).peak
-    assert asked.warnings == (f"mlp has no repeated blocks to checkpoint at depth {depth}",)
+    assert asked.warnings == (f"mlp at depth {depth} has {checkpointing.NO_BLOCKS}",)
 
 
 def test_a_batch_norm_on_one_row_is_predicted_in_eval_mode() -> None:
@@ -304,7 +309,7 @@ def test_a_prediction_of_real_tensors_ends_with_an_interrupt(
     """Ctrl-C is no reason to try it in another way."""
     calls: list[str] = []
 
-    def interrupted(*_: Any) -> Callable[[], None]:
+    def interrupted(*_: Any, **__: Any) -> Callable[[], None]:
         calls.append("count")
         raise KeyboardInterrupt
 

@@ -38,7 +38,7 @@ def cell(depth: int, n_bytes: dict[str, int], **changes: Any) -> dict[str, Any]:
 def table_of_memory(*cells: dict[str, Any]) -> list[str]:
     """The lines of the second table: header, ruler and a line a depth."""
     text = plan_table.text(list(cells), None, None)
-    return text.split("by what holds it\n\n")[1].splitlines()
+    return text.split("come on top\n\n")[1].splitlines()
 
 
 def test_tables_fit_a_terminal() -> None:

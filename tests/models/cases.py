@@ -1,20 +1,30 @@
 """The families, each with a depth and knobs that make its networks small enough for a test."""
 
 import inspect
+import re
 from collections.abc import Mapping
 from types import ModuleType
 from typing import Any, NamedTuple
 
+import pytest
+from torch import nn
+
 from models import (
+    blocks,
     cifar_resnet,
     densenet,
+    gpt,
     mlp,
     preact_resnet,
     resnet,
     resnet_imagenet,
+    transformer,
     vgg,
+    vit,
     wide_resnet,
 )
+
+TRANSFORMERS = (vit, gpt)
 
 
 class Case(NamedTuple):
@@ -33,6 +43,11 @@ class Case(NamedTuple):
     def has(self, *knobs: str) -> bool:
         """Whether the family has all of these knobs."""
         return set(knobs) <= set(inspect.signature(self.family.build).parameters)
+
+    @property
+    def layers(self) -> ModuleType:
+        """Where the `ACTIVATIONS` and `NORMS` are that the family has."""
+        return transformer if self.family in TRANSFORMERS else blocks
 
 
 def name_of(family: ModuleType) -> str:
@@ -82,5 +97,33 @@ CASES = (
         degree=2,
     ),
     Case("vgg", vgg, depth=13, step=3, knobs={"input_shape": (3, 32, 32), "width": 2}),
+    Case(
+        "vit",
+        vit,
+        depth=2,
+        step=1,
+        knobs={"input_shape": SMALL_IMAGE, "patch": 4, "classes": 10, "width": 10, "heads": 5},
+    ),
+    Case(
+        "gpt",
+        gpt,
+        depth=2,
+        step=1,
+        knobs={"vocabulary": 50, "context": 6, "width": 10, "heads": 5},
+    ),
 )
 FAMILIES = tuple({case.family: None for case in CASES})
+
+EVERY_CASE = pytest.mark.parametrize("case", CASES, ids=lambda case: case.id)
+EVERY_FAMILY = pytest.mark.parametrize("family", FAMILIES, ids=name_of)
+
+
+def small_network(case: Case, **knobs: Any) -> nn.Module:
+    """Of the case's depth; these knobs before its own."""
+    network: nn.Module = case.family.build(case.depth, **{**case.knobs, **knobs})
+    return network
+
+
+def exactly(message: str) -> str:
+    """A pattern for the whole of an error's text."""
+    return f"^{re.escape(message)}$"

@@ -194,3 +194,12 @@ def test_synchronizer_waits_for_its_device(monkeypatch: pytest.MonkeyPatch) -> N
     assert awaited == []
     machine.synchronizer("cuda:1")()
     assert awaited == ["cuda:1"]
+
+
+@pytest.mark.parametrize("supported", [True, False])
+def test_fp16_needs_a_cpu_that_has_it(supported: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where it would be emulated it is refused, in one line that says what to take instead."""
+    monkeypatch.setattr(torch.ops.mkldnn, "_is_mkldnn_fp16_supported", lambda: supported)
+    error = machine.device_error("cpu", "fp16")
+    assert (error is None) == supported
+    assert supported or "such as bf16 or fp32" in str(error)

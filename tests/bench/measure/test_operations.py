@@ -500,3 +500,44 @@ def test_input_gets_no_gradient() -> None:
         x = torch.ones(4, 8, requires_grad=True)
         count(Function(function, width=8), x)
         assert x.grad is None
+
+
+# --- attention where it lies, and a loss of one's own ------------------------------------------
+
+
+class PickyAttention(nn.Module):
+    """Attention that cannot run on the meta device."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.qkv = nn.Linear(8, 24)
+
+    def forward(self, x: Tensor) -> Tensor:
+        q, k, v = self.qkv(x * x.mean().item()).chunk(3, -1)
+        out: Tensor = F.scaled_dot_product_attention(q, k, v)
+        return out
+
+
+def test_attention_on_a_cpu_is_counted_as_on_meta() -> None:
+    """Two products forward and four backward, also where one fused kernel computes them."""
+    x = torch.ones(2, 1, 5, 8)
+    counted = count(PickyAttention(), x)
+    linear, products = 2 * 10 * 8 * 24, 2 * 2 * 2 * 5 * 5 * 8
+    assert counted.device == "cpu"
+    assert counted.uncounted_ops == ()
+    assert counted.forward_flops == linear + products
+    assert counted.backward_flops == linear + 2 * products
+
+
+def test_the_products_of_a_loss_are_counted() -> None:
+    """With its backward, beside that of the network: x x^T and twice its gradient."""
+    model, x = nn.Linear(6, 4, bias=False), torch.ones(5, 6)
+
+    def loss(output: Tensor, _inputs: Tensor) -> Tensor:
+        return (output @ output.T).mean()
+
+    own = count(model, x, loss=loss)
+    stand_in = count(model, x)
+    assert own.forward_flops == stand_in.forward_flops
+    assert own.backward_flops is not None
+    assert own.backward_flops - (stand_in.backward_flops or 0) == 3 * 2 * 5 * 5 * 4
