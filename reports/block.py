@@ -43,8 +43,12 @@ def header_and_rows(
 
 
 def number(value: float | None, unit: float, digits: str) -> str:
-    """`value` in units of `unit` with these digits; empty where it is unknown."""
-    return "" if value is None else format(value / unit, digits)
+    """`value` in units of `unit` with these digits, or one that counts where they are all zeros;
+    empty where it is unknown."""
+    if value is None:
+        return ""
+    text = format(value / unit, digits)
+    return text if value == 0 or text.strip("-0.,") else format(value / unit, ".1g")
 
 
 def setting_words(setting: Setting) -> str:

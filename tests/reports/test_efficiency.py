@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from reports.block import Block
+from reports.block import Block, number
 from reports.blocks import blocks
 from reports.efficiency import DepthEfficiency, efficiency_tables
 from reports.findings import find
@@ -71,6 +71,13 @@ def test_figures_have_their_units() -> None:
         "launch µs a layer": "2.0",
         "joules a sample": "0.5",
     }
+
+
+def test_a_small_figure_is_not_drawn_as_zero() -> None:
+    """One digit that counts; a zero is a zero."""
+    assert number(0.0004, 0.01, ".1f") == "0.04"
+    assert number(0.0, 0.01, ".1f") == "0.0"
+    assert number(None, 1, ".1f") == ""
 
 
 def test_a_study_that_knows_nothing_of_it_has_no_such_table() -> None:
