@@ -83,12 +83,15 @@ def _convolutions_precision(device: str, dtype: str) -> Iterator[None]:
     if not device.startswith("cuda") or dtype != "fp32" or not tf32_allowed():
         yield
         return
-    before = tensor_cores.fp32_precision
-    tensor_cores.fp32_precision = "tf32"
+    # The first since PyTorch 2.9; where both are there they must not be mixed.
+    new = hasattr(tensor_cores, "fp32_precision")
+    name, allowed = ("fp32_precision", "tf32") if new else ("allow_tf32", True)
+    before = getattr(tensor_cores, name)
+    setattr(tensor_cores, name, allowed)
     try:
         yield
     finally:
-        tensor_cores.fp32_precision = before
+        setattr(tensor_cores, name, before)
 
 
 def _seconds(run: Callable[[], object], device: str) -> list[float]:

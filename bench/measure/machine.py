@@ -13,6 +13,7 @@ from typing import Any
 import psutil
 import torch
 
+from . import nvml
 from .passes import DTYPES
 
 
@@ -70,7 +71,7 @@ def environment(*, threads: int) -> dict[str, Any]:
         "torch": torch.__version__,
         "torch_build": torch.__config__.show(),
         "cuda": torch.version.cuda,
-        "gpu": _gpus(),
+        "gpu": nvml.all_gpus(),
         "git_commit": _git_commit(),
         "time": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
     }
@@ -95,32 +96,6 @@ def _cpu_model() -> str | None:
         return platform.processor() or None
     names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
     return names[0] if names else platform.processor() or None
-
-
-def _gpus() -> list[dict[str, Any]]:
-    """Name, memory and driver of each GPU through NVML; empty where there is no driver."""
-    import pynvml
-
-    try:
-        pynvml.nvmlInit()
-    except pynvml.NVMLError:
-        return []
-    try:
-        return [_gpu(pynvml, index) for index in range(pynvml.nvmlDeviceGetCount())]
-    except pynvml.NVMLError:
-        return []
-    finally:
-        with contextlib.suppress(pynvml.NVMLError):
-            pynvml.nvmlShutdown()
-
-
-def _gpu(pynvml: Any, index: int) -> dict[str, Any]:
-    handle = pynvml.nvmlDeviceGetHandleByIndex(index)
-    return {
-        "name": str(pynvml.nvmlDeviceGetName(handle)),
-        "memory_bytes": int(pynvml.nvmlDeviceGetMemoryInfo(handle).total),
-        "driver": str(pynvml.nvmlSystemGetDriverVersion()),
-    }
 
 
 def _git_commit() -> str | None:

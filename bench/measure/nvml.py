@@ -1,4 +1,4 @@
-"""Finds the NVML handle of a CUDA device, and closes the library again.
+"""Asks NVML for the GPUs of the machine, and for the one behind a CUDA device.
 
 NVML counts all GPUs of the machine in the order of the bus; CUDA counts those that
 `CUDA_VISIBLE_DEVICES` leaves, by default the fastest first. So the handle is looked up by what does
@@ -31,23 +31,42 @@ class Gpu(NamedTuple):
 @contextmanager
 def opened(device: str) -> Iterator[Gpu | None]:
     """The GPU behind a device such as "cuda:1"; None without a driver, or when it is not found."""
-    if not _started():
-        yield None
-        return
-    try:
-        handle = _handle(device)
+    with _library() as started:
+        handle = _handle(device) if started else None
         yield None if handle is None else Gpu(handle)
-    finally:
-        with contextlib.suppress(pynvml.NVMLError):
-            pynvml.nvmlShutdown()
 
 
-def _started() -> bool:
+def all_gpus() -> list[dict[str, Any]]:
+    """Name, memory and driver of each GPU of the machine; none where the driver cannot be read."""
+    with _library() as started:
+        try:
+            return [_described(i) for i in range(pynvml.nvmlDeviceGetCount())] if started else []
+        except pynvml.NVMLError:
+            return []
+
+
+def _described(index: int) -> dict[str, Any]:
+    handle = pynvml.nvmlDeviceGetHandleByIndex(index)
+    return {
+        "name": str(pynvml.nvmlDeviceGetName(handle)),
+        "memory_bytes": int(pynvml.nvmlDeviceGetMemoryInfo(handle).total),
+        "driver": str(pynvml.nvmlSystemGetDriverVersion()),
+    }
+
+
+@contextmanager
+def _library() -> Iterator[bool]:
+    """Whether NVML could be started; it is closed in any case."""
     try:
         pynvml.nvmlInit()
     except pynvml.NVMLError:
-        return False
-    return True
+        yield False
+        return
+    try:
+        yield True
+    finally:
+        with contextlib.suppress(pynvml.NVMLError):
+            pynvml.nvmlShutdown()
 
 
 def _answer(function: Callable[..., Any], *arguments: Any) -> Any:

@@ -1,8 +1,11 @@
 """The reference kernels, with a clock that ticks once a wait."""
 
 import json
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
+import torch
 
 from bench.measure import kernels
 
@@ -24,3 +27,19 @@ def test_reference_kernels_follow_from_their_sizes(monkeypatch: pytest.MonkeyPat
     assert rates["launch"]["queued_seconds"] == 1.0 / kernels.LAUNCHES
     assert all((row["device"], row["dtype"]) == ("cpu", "fp32") for row in rows)
     assert json.loads(json.dumps(rows, allow_nan=False)) == rows
+
+
+@pytest.mark.parametrize("flags", [{"fp32_precision": "none"}, {"allow_tf32": False}])
+@pytest.mark.parametrize("allowed", [True, False])
+def test_a_gpus_product_may_do_what_its_convolutions_may(
+    flags: dict[str, Any], allowed: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In fp32 as TF32, while it is timed; by the flag of new versions of PyTorch and of old."""
+    matmul = SimpleNamespace(**flags)
+    monkeypatch.setattr(torch.backends.cuda, "matmul", matmul)
+    monkeypatch.setattr(kernels, "tf32_allowed", lambda: allowed)
+    with kernels._convolutions_precision("cuda", "fp32"):
+        assert (vars(matmul) != flags) == allowed
+    assert vars(matmul) == flags
+    with kernels._convolutions_precision("cuda", "bf16"):
+        assert vars(matmul) == flags

@@ -2,7 +2,6 @@
 
 import json
 import subprocess
-import sys
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -124,7 +123,7 @@ class FakeNvml(SimpleNamespace):
 def test_gpus_have_name_memory_and_driver(monkeypatch: pytest.MonkeyPatch) -> None:
     """One entry a GPU, and the library is shut down again."""
     nvml = FakeNvml()
-    monkeypatch.setitem(sys.modules, "pynvml", nvml)
+    monkeypatch.setattr("bench.measure.nvml.pynvml", nvml)
     assert machine.environment(threads=1)["gpu"] == [
         {"name": "GPU 0", "memory_bytes": 2**30, "driver": "590.48"},
         {"name": "GPU 1", "memory_bytes": 2**31, "driver": "590.48"},
@@ -140,7 +139,7 @@ def test_a_driver_that_fails_ends_no_study(
     monkeypatch: pytest.MonkeyPatch, broken: str, known: int
 ) -> None:
     """Without a driver, or with one that breaks at any call, the environment is still told."""
-    monkeypatch.setitem(sys.modules, "pynvml", FakeNvml(broken))
+    monkeypatch.setattr("bench.measure.nvml.pynvml", FakeNvml(broken))
     assert len(machine.environment(threads=1)["gpu"]) == known
 
 
