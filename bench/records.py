@@ -56,7 +56,12 @@ class Cell:
 
 @dataclass(frozen=True, kw_only=True)
 class Training:
-    """One run to train: everything that a user chooses about it."""
+    """One run to train: everything that is chosen about it.
+
+    Attributes:
+        treatments: specs of what is changed besides (`l1:strength=1e-05`), see `train.treatments`.
+        curves: evaluate on the validation split after each epoch too.
+    """
 
     family: str
     depth: int
@@ -70,6 +75,14 @@ class Training:
     dtype: str
     device: str
     threads: int
+    treatments: tuple[str, ...] = ()
+    curves: bool = False
+
+    def settings(self) -> dict[str, Any]:
+        """What a record of the run repeats of it."""
+        chosen = dict(vars(self))
+        del chosen["curves"]
+        return chosen
 
     def params(self) -> dict[str, str | int]:
         """The scalars that name all seeds of one depth in a study."""
@@ -227,7 +240,14 @@ class CellRecord:
 
 @dataclass(frozen=True, kw_only=True)
 class RunRecord:
-    """One training, as it stands in a study's `runs`. Accuracies are fractions."""
+    """One training, as it stands in a study's `runs`. Accuracies are fractions.
+
+    Attributes:
+        loss_curve: mean training loss of each epoch.
+        selection_curve, holdout_curve: accuracy after each epoch on the first and on the second
+            half of the validation split, where they were asked for: an epoch chosen by one is
+            judged by the other.
+    """
 
     family: str
     depth: int
@@ -243,6 +263,7 @@ class RunRecord:
     device: str
     threads: int
     status: str
+    treatments: tuple[str, ...] = ()
     reason: str | None = None
     train_accuracy: float | None = None
     validation_accuracy: float | None = None
@@ -257,12 +278,15 @@ class RunRecord:
     train_flops: int | None = None
     parameters: int | None = None
     loss_curve: tuple[float | None, ...] = ()
+    selection_curve: tuple[float, ...] = ()
+    holdout_curve: tuple[float, ...] = ()
 
     @classmethod
     def from_row(cls, row: Mapping[str, Any]) -> "RunRecord":
         """The record that `plain` made `row` of."""
         knobs = {k: tuple(v) if isinstance(v, list) else v for k, v in row["knobs"].items()}
-        return cls(**{**row, "knobs": knobs, "loss_curve": tuple(row["loss_curve"])})
+        lists = {k: tuple(v) for k, v in row.items() if isinstance(v, list)}
+        return cls(**{**row, **lists, "knobs": knobs})
 
 
 def plain(value: Any) -> Any:

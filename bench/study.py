@@ -36,6 +36,7 @@ _CODE = sources.digest(
     _ROOM / "cost.py",
     _ROOM / "train" / "trainer.py",
     _ROOM / "train" / "optimizers.py",
+    *(_ROOM / "train" / "treatments").glob("*.py"),
 )
 
 
@@ -63,7 +64,7 @@ class Study:
         self._too_large: dict[tuple[str, int], CellRecord] = {}
         self._runs = Runs(
             self._families,
-            self._task,
+            {self._task.name: self._task},
             self._store,
             self._children,
             circumstances=self._circumstances,

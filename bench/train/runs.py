@@ -21,10 +21,12 @@ from .tasks import Task
 
 
 class Runs:
-    """Trains networks on one task, or takes the runs from the store.
+    """Trains networks, or takes the runs from the store.
 
     Args:
-        families: by the name that stands in `Training.family`, bound to the task.
+        families: by the name that stands in `Training.family`, bound to the tasks' inputs.
+        tasks: by the name that stands in `Training.task`; like the families, there before the
+            training that names it is started.
         circumstances: what a run depends on beside network and task, part of its key: the machine
             (its time does) and our code.
         workers: trainings at once.
@@ -34,7 +36,7 @@ class Runs:
     def __init__(
         self,
         families: Mapping[str, Family],
-        task: Task,
+        tasks: Mapping[str, Task],
         store: Store,
         children: Children,
         *,
@@ -43,13 +45,13 @@ class Runs:
         timeout: float,
     ) -> None:
         self._families = families
-        self._task = task
+        self._tasks = tasks
         self._store = store
         self._children = children
         self._circumstances = circumstances
         self._timeout = timeout
         self._executor = ThreadPoolExecutor(workers)
-        self._data = _packed(task)
+        self._data: dict[str, bytes] = {}
         self._futures: dict[Training, Future[RunRecord]] = {}
 
     def start(self, trainings: Iterable[Training]) -> None:
@@ -90,11 +92,13 @@ class Runs:
             return record
         knobs = self._families[training.family].all_knobs
         return RunRecord(
-            **vars(training), knobs=knobs, status=outcome.status, reason=outcome.reason
+            **training.settings(), knobs=knobs, status=outcome.status, reason=outcome.reason
         )
 
     def _in_child(self, training: Training) -> Outcome:
-        return self._children.call(_execute, training, self._data, timeout=self._timeout)
+        name = training.task
+        data = self._data.setdefault(name, self._data.get(name) or packed(self._tasks[name]))
+        return self._children.call(_execute, training, data, timeout=self._timeout)
 
     def _misfit(self, training: Training) -> Outcome | None:
         """Why the family cannot take the task's inputs, or None."""
@@ -103,28 +107,35 @@ class Runs:
         except Exception as error:  # a user's function
             return Outcome("error", reason=f"example_input(1): {specs.one_line(error)}")
         shape = tuple(example.shape[1:]) if isinstance(example, torch.Tensor) else None
-        if shape == self._task.input_shape:
+        wanted = self._tasks[training.task].input_shape
+        if shape == wanted:
             return None
         found = "other than one tensor" if shape is None else f"of shape {shape}"
-        reason = f"takes inputs {found}; those of {training.task} are {self._task.input_shape}"
+        reason = f"takes inputs {found}; those of {training.task} are {wanted}"
         return Outcome("skipped", reason=f"{training.family} {reason}")
 
     def _key(self, training: Training) -> str:
         family = self._families[training.family]
-        source = [family.all_knobs, family.code, self._task.code]
+        source = [family.all_knobs, family.code, self._tasks[training.task].code]
         return key("run", training, source, self._circumstances)
 
 
-def _packed(task: Task) -> bytes:
+def packed(task: Task) -> bytes:
     """The task as a child can be given it, without the shared memory of tensors."""
     packed = io.BytesIO()
     torch.save(task, packed)
     return packed.getvalue()
 
 
+def unpacked(data: bytes) -> Task:
+    """The inverse of `packed`, in a child."""
+    task: Task = torch.load(io.BytesIO(data), weights_only=False)
+    return task
+
+
 def _execute(training: Training, data: bytes) -> RunRecord:
     """One run, in a child process."""
-    task: Task = torch.load(io.BytesIO(data), weights_only=False)
+    task = unpacked(data)
     family = families.find(training.family)
     family = family.for_task(input_shape=task.input_shape, classes=task.classes)
     return trainer.train(family, task, training)

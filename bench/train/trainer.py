@@ -4,10 +4,12 @@ The seed determines the weights at the start, the order of the batches and whate
 draws; the global random states are as before afterwards.
 """
 
+import contextlib
 import math
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -21,18 +23,34 @@ from ..measure.state import random_state
 from ..records import RunRecord, Training
 from .optimizers import OPTIMIZERS
 from .tasks import Split, Task
+from .treatments import table as treatments
+from .treatments.treatment import Treatment
 
 # Rows in one batch of an evaluation; it does not change the result, only the memory.
 EVALUATION_BATCH = 1_000
 
+# The share of the steps in which the learning rate of a one-cycle schedule rises; PyTorch's own.
+WARM_UP = 0.3
+
+Watch = Callable[[nn.Module, int], AbstractContextManager[object]]
+"""What is entered around each step of a training: (the model, the number of the step from 0)."""
+
 
 @dataclass(frozen=True)
 class _Fit:
-    """How the training itself went. `loss_curve`: mean training loss of each epoch."""
+    """How the training itself went.
 
+    Attributes:
+        model: as trained; a treatment may have put another in place of the one it was given.
+        loss_curve: mean training loss of each epoch.
+        curves: accuracies after each epoch on the two halves of the validation split.
+    """
+
+    model: nn.Module
     seconds: float
     steps: int
     loss_curve: tuple[float, ...]
+    curves: tuple[tuple[float, ...], tuple[float, ...]]
 
     @property
     def diverged_in(self) -> int | None:
@@ -46,13 +64,28 @@ def train(family: Family, task: Task, training: Training) -> RunRecord:
 
     A run whose loss is no longer finite stops there and is recorded as `diverged`.
     """
+    return trained(family, task, training)[1]
+
+
+def trained(
+    family: Family, task: Task, training: Training, *, watch: Watch | None = None
+) -> tuple[nn.Module, RunRecord]:
+    """The trained network beside the record of `train`.
+
+    Args:
+        watch: entered around each step; nothing is added to a step without it.
+    """
     torch.set_num_threads(training.threads)
-    task = _on(training.device, task)
+    chosen = [treatments.find(text) for text in training.treatments]
+    task = _on(training.device, _fewer(task, chosen))
     with random_state(seed=training.seed, device=training.device):
         model = family.build(training.depth).to(training.device)
-        fit = _fit(model, task.train, training)
-        results = _evaluations(model, task, training) if fit.diverged_in is None else {}
-    record = _record(family, model, task, training, fit)
+        fit = _fit(model, task, training, chosen, watch or _unwatched)
+        results = _evaluations(fit.model, task, training) if fit.diverged_in is None else {}
+    return fit.model, _outcome(_record(family, task, training, fit), fit, results)
+
+
+def _outcome(record: dict[str, Any], fit: _Fit, results: dict[str, Any]) -> RunRecord:
     if fit.diverged_in is not None:
         reason = f"the training loss was not finite in epoch {fit.diverged_in}"
         return RunRecord(**record, status="diverged", reason=reason)
@@ -60,6 +93,17 @@ def train(family: Family, task: Task, training: Training) -> RunRecord:
         reason = "the loss was not finite after the last step"
         return RunRecord(**record, status="diverged", reason=reason)
     return RunRecord(**record, **results, status="ok")
+
+
+def _unwatched(_model: nn.Module, _step: int) -> AbstractContextManager[None]:
+    return contextlib.nullcontext()
+
+
+def _fewer(task: Task, chosen: Sequence[Treatment]) -> Task:
+    """The task with as many training rows as a treatment leaves."""
+    rows = min((each.rows for each in chosen if each.rows), default=len(task.train))
+    split = Split(task.train.inputs[:rows], task.train.labels[:rows])
+    return replace(task, train=split)
 
 
 def _on(device: str, task: Task) -> Task:
@@ -71,50 +115,89 @@ def _on(device: str, task: Task) -> Task:
 
 
 class _Learner:
-    """A model with what changes it: optimizer, learning-rate schedule and loss scale."""
+    """A model with what changes it: optimizer, learning-rate schedule, loss scale, treatments."""
 
-    def __init__(self, model: nn.Module, training: Training, *, steps: int) -> None:
+    def __init__(
+        self, model: nn.Module, training: Training, chosen: Sequence[Treatment], *, steps: int
+    ) -> None:
         self._model = model
         self._training = training
-        trained = [p for p in model.parameters() if p.requires_grad]
-        if not trained:
+        self._augment = [each.augment for each in chosen if each.augment]
+        self._penalties = [each.penalty for each in chosen if each.penalty]
+        self._after_backward = [each.after_backward for each in chosen if each.after_backward]
+        self._draws = torch.Generator().manual_seed(training.seed)
+        self._trained = [p for p in model.parameters() if p.requires_grad]
+        if not self._trained:
             raise ValueError("no parameter needs a gradient: there is nothing to train")
         self._optimizer = OPTIMIZERS[training.optimizer](
-            trained, lr=training.learning_rate, weight_decay=training.weight_decay
+            self._trained, lr=training.learning_rate, weight_decay=training.weight_decay
         )
+        warm_up = next((each.warmup for each in chosen if each.warmup is not None), WARM_UP)
         self._schedule = torch.optim.lr_scheduler.OneCycleLR(
-            self._optimizer, max_lr=training.learning_rate, total_steps=steps
+            self._optimizer, max_lr=training.learning_rate, total_steps=steps, pct_start=warm_up
         )
         # Gradients of fp16 underflow unless the loss is scaled (Micikevicius et al. 2018, 3.2).
         enabled = training.dtype == "fp16"
         self._scaler = torch.amp.GradScaler(torch.device(training.device).type, enabled=enabled)
 
     def update(self, batch: Split) -> Tensor:
-        """One step; the batch's mean loss before it."""
+        """One step; the batch's mean loss before it, penalties left out."""
+        inputs = batch.inputs
+        for augment in self._augment:
+            inputs = augment(inputs, self._draws)
         with _autocast(self._training):
-            loss = F.cross_entropy(_logits(self._model, batch.inputs), batch.labels)
+            loss = F.cross_entropy(_logits(self._model, inputs), batch.labels)
+        total = sum((penalty(self._model) for penalty in self._penalties), start=loss)
         self._optimizer.zero_grad(set_to_none=True)
-        self._scaler.scale(loss).backward()
+        self._scaler.scale(total).backward()
+        if self._after_backward:
+            self._scaler.unscale_(self._optimizer)
+        for change in self._after_backward:
+            change(self._trained)
         self._scaler.step(self._optimizer)
         self._scaler.update()
         self._schedule.step()
         return loss.detach()
 
 
-def _fit(model: nn.Module, data: Split, training: Training) -> _Fit:
+def _fit(
+    model: nn.Module, task: Task, training: Training, chosen: Sequence[Treatment], watch: Watch
+) -> _Fit:
+    data = task.train
     batch_size = min(training.batch_size, len(data))
     per_epoch = len(data) // batch_size
-    learner = _Learner(model, training, steps=training.epochs * per_epoch)
+    for each in chosen:
+        if each.prepare:
+            model = each.prepare(model, data.inputs[:batch_size])
+    learner = _Learner(model, training, chosen, steps=training.epochs * per_epoch)
     generator = torch.Generator().manual_seed(training.seed)
     curve: list[float] = []
+    halves = _halves(task.validation) if training.curves and task.validation else ()
+    accuracies: list[list[float]] = [[], []]
     wait = machine.synchronizer(training.device)
     model.train()
     start = time.perf_counter()
     while len(curve) < training.epochs and all(map(math.isfinite, curve)):
-        losses = [learner.update(batch) for batch in _batches(data, batch_size, generator)]
+        losses: list[Tensor] = []
+        for batch in _batches(data, batch_size, generator):
+            with watch(model, len(curve) * per_epoch + len(losses)):
+                losses.append(learner.update(batch))
         curve.append(torch.stack(losses).mean().item())
+        for half, values in zip(halves, accuracies, strict=False):
+            values.append(_evaluate(model, half, training)[0])
+            model.train()
     wait()
-    return _Fit(time.perf_counter() - start, len(curve) * per_epoch, tuple(curve))
+    seconds = time.perf_counter() - start
+    curves = tuple(accuracies[0]), tuple(accuracies[1])
+    return _Fit(model, seconds, len(curve) * per_epoch, tuple(curve), curves)
+
+
+def _halves(split: Split) -> tuple[Split, Split]:
+    """Every other row, from the first and from the second."""
+    return (
+        Split(split.inputs[::2], split.labels[::2]),
+        Split(split.inputs[1::2], split.labels[1::2]),
+    )
 
 
 def _batches(data: Split, size: int, generator: torch.Generator) -> Iterator[Split]:
@@ -139,19 +222,19 @@ def _autocast(training: Training) -> torch.autocast:
     return torch.autocast(kind, DTYPES[training.dtype], enabled=training.dtype != "fp32")
 
 
-def _record(
-    family: Family, model: nn.Module, task: Task, training: Training, fit: _Fit
-) -> dict[str, Any]:
+def _record(family: Family, task: Task, training: Training, fit: _Fit) -> dict[str, Any]:
     return {
-        **vars(training),
+        **training.settings(),
         "knobs": family.all_knobs,
         "n_train": len(task.train),
         "n_validation": len(task.validation) if task.validation else None,
         "n_test": len(task.test),
         "train_seconds": fit.seconds,
-        "train_flops": _train_flops(model, task.train, training, fit.steps),
-        "parameters": operations.parameter_count(model),
+        "train_flops": _train_flops(fit.model, task.train, training, fit.steps),
+        "parameters": operations.parameter_count(fit.model),
         "loss_curve": tuple(x if math.isfinite(x) else None for x in fit.loss_curve),
+        "selection_curve": fit.curves[0],
+        "holdout_curve": fit.curves[1],
     }
 
 

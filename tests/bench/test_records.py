@@ -104,7 +104,9 @@ def test_plain_is_idempotent() -> None:
 
 def test_a_run_is_one_flat_row_of_the_contract() -> None:
     """Every column of `runs`, with nulls for what is not known."""
-    row = plain(RunRecord(**vars(TRAINING), knobs={}, status="diverged", loss_curve=(2.3, None)))
+    row = plain(
+        RunRecord(**TRAINING.settings(), knobs={}, status="diverged", loss_curve=(2.3, None))
+    )
     assert set(row) >= {
         *("family", "depth", "knobs", "task", "seed", "learning_rate", "epochs", "status"),
         *("train_accuracy", "validation_accuracy", "test_accuracy"),

@@ -36,7 +36,7 @@ class FakeChildren:
         self.began.set()
         if self.gate:
             self.gate.wait()
-        value = RunRecord(**vars(asked), knobs={}, status="ok", train_accuracy=asked.seed / 10)
+        value = RunRecord(**asked.settings(), knobs={}, status="ok", train_accuracy=asked.seed / 10)
         return self.outcomes.get(asked.seed, Outcome("ok", value))
 
 
@@ -62,7 +62,7 @@ class Sessions:
     ) -> Runs:
         runs = Runs(
             families or {"mlp": family(), "resnet": family("resnet")},
-            task(code=code),
+            {"small": task(code=code)},
             Store(self.path, document=dict, resume=resume),
             self.children,  # type: ignore[arg-type]
             circumstances={"cpu": machine},
@@ -106,7 +106,7 @@ def test_a_training_that_fails_is_a_row(
     children.outcomes[0] = Outcome(status, reason="because")
     failed, fine = session().wait(seeds(0, 1))
     assert (failed.status, failed.reason, failed.test_accuracy) == (status, "because", None)
-    assert {name: getattr(failed, name) for name in vars(training())} == vars(training())
+    assert {name: getattr(failed, name) for name in training().settings()} == training().settings()
     assert failed.knobs == family().all_knobs
     assert fine.status == "ok"
 
@@ -125,7 +125,7 @@ def test_resuming_trains_only_what_is_missing(session: Sessions, children: FakeC
 def test_a_kept_run_is_the_record_it_was(session: Sessions, children: FakeChildren) -> None:
     """Through JSON and back: shapes are tuples again, and the curve is."""
     value = RunRecord(
-        **vars(training()), knobs=family().knobs, status="diverged", loss_curve=(2.3, None)
+        **training().settings(), knobs=family().knobs, status="diverged", loss_curve=(2.3, None)
     )
     children.outcomes[0] = Outcome("ok", value)
     assert session().wait(seeds(0)) == [value]

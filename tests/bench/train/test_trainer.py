@@ -1,6 +1,8 @@
 """Training: reproducible, honest about divergence, and without trace in the process."""
 
+import contextlib
 import dataclasses
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +12,7 @@ from bench import families
 from bench.records import RunRecord
 from bench.train.optimizers import OPTIMIZERS
 from bench.train.tasks import Split, Task
-from bench.train.trainer import train
+from bench.train.trainer import train, trained
 from tests.bench.fakes import random_state
 from tests.bench.train.small import SHAPE, family, task, training
 
@@ -84,7 +86,7 @@ def test_a_record_says_all_that_was_asked_and_found() -> None:
     """The settings, the sizes of the splits, and a figure for each."""
     asked = training(seed=3)
     record = train(family(), task(), asked)
-    assert {name: getattr(record, name) for name in vars(asked)} == vars(asked)
+    assert {name: getattr(record, name) for name in asked.settings()} == asked.settings()
     assert record.knobs["input_shape"] == SHAPE
     assert (record.knobs["width"], record.knobs["residual"]) == (100, False)  # the defaults, too
     assert (record.n_train, record.n_validation, record.n_test) == (40, 20, 30)
@@ -184,3 +186,38 @@ def test_task_is_left_as_it_was() -> None:
     train(family(), data, training())
     assert data.train.inputs.equal(before[0])
     assert data.train.labels.equal(before[1])
+
+
+def test_curves_are_accuracies_on_the_two_halves_of_the_validation_split() -> None:
+    """One an epoch, the last that of the end; the training itself is unchanged."""
+    plain = train(family(), task(), training())
+    curved = train(family(), task(), training(curves=True))
+    assert plain.selection_curve == plain.holdout_curve == ()
+    assert len(curved.selection_curve) == len(curved.holdout_curve) == 5
+    last = (curved.selection_curve[-1] + curved.holdout_curve[-1]) / 2
+    assert last == pytest.approx(curved.validation_accuracy)
+    assert curved.loss_curve == plain.loss_curve
+
+
+def test_a_watched_training_is_the_same_training() -> None:
+    """The watch is entered around each step, with its number."""
+    seen: list[int] = []
+
+    @contextlib.contextmanager
+    def watch(_: Any, step: int) -> Iterator[None]:
+        seen.append(step)
+        yield
+
+    model, record = trained(family(), task(), training(), watch=watch)
+    assert seen == list(range(25))
+    assert record.loss_curve == train(family(), task(), training()).loss_curve
+    assert sum(p.numel() for p in model.parameters()) == record.parameters
+
+
+def test_treatments_are_part_of_the_training_and_of_its_record() -> None:
+    """A penalty, clipped gradients and augmented inputs each change the course."""
+    without = train(family(), task(), training()).loss_curve
+    for treatment in ("l1:strength=0.1", "clipping:norm=0.01", "augmentation", "dropout:p=0.5"):
+        record = train(family(), task(), training(treatments=(treatment,)))
+        assert record.treatments == (treatment,)
+        assert record.loss_curve != without
