@@ -7,6 +7,7 @@ import sys
 
 import typer
 
+from .limits import limits
 from .plan import plan
 from .report import report
 
@@ -18,6 +19,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.command()(plan)
+app.command()(limits)
 app.command()(report)
 
 

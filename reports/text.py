@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 import re
 import textwrap
+from collections.abc import Sequence
 from typing import IO, TYPE_CHECKING
 
 from .block import Block
@@ -26,22 +27,27 @@ MARKDOWN_MARKS = re.compile(r"([\\`*_|<>\[\]#~$])")
 
 def print_report(findings: Findings, file: IO[str]) -> None:
     """The report on a terminal, or in a pipe as plain lines without trailing blanks."""
+    print_blocks(blocks(findings), file)
+
+
+def print_blocks(drawn: Sequence[Block], file: IO[str]) -> None:
+    """Blocks on a terminal, or in a pipe as plain lines without trailing blanks."""
     from rich.console import Console
 
     terminal = Console(file=file, highlight=False, markup=False, emoji=False)
     if terminal.is_terminal:
-        _draw(terminal, findings)
+        _draw(terminal, drawn)
         return
     plain = io.StringIO()
     _draw(
         Console(file=plain, width=PIPE_WIDTH, markup=False, emoji=False, color_system=None),
-        findings,
+        drawn,
     )
     file.writelines(f"{line.rstrip()}\n" for line in plain.getvalue().splitlines())
 
 
-def _draw(console: Console, findings: Findings) -> None:
-    for place, block in enumerate(blocks(findings)):
+def _draw(console: Console, drawn: Sequence[Block]) -> None:
+    for place, block in enumerate(drawn):
         if place:
             console.print()
         _draw_block(console, block)
@@ -91,8 +97,13 @@ def _rich_table(block: Block) -> Table:
 
 def markdown(findings: Findings) -> str:
     """The report as Markdown."""
-    parts = ["# How deep?"]
-    for block in blocks(findings):
+    return markdown_of("How deep?", blocks(findings))
+
+
+def markdown_of(title: str, drawn: Sequence[Block]) -> str:
+    """Blocks as Markdown under a title."""
+    parts = [f"# {title}"]
+    for block in drawn:
         parts += [f"## {_escaped(block.heading)}", _markdown_table(block)]
         parts += [_escaped(words) for words in (*block.captions, *block.paragraphs)]
         parts.append("\n".join(f"- {_escaped(item)}" for item in block.items))

@@ -1,0 +1,1 @@
+"""What stops depth: the evidence for and against each of the six limits, one file each."""

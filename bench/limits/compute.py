@@ -1,0 +1,49 @@
+"""Limit: what a further layer brings is less than the user cares for, or costs more than there is.
+
+The evidence are the step's and the training's time, FLOPs and memory at each depth; what a doubling
+of training FLOPs gains follows from the trainings' accuracies. The remedy is not to go deeper.
+"""
+
+from collections.abc import Iterator
+from statistics import median
+
+from ..records import Facts, RunRecord
+from .evidence import Probe
+from .remedy import Remedy
+
+NAME = "compute"
+
+REMEDIES: tuple[Remedy, ...] = ()
+
+
+def costs(run: RunRecord, facts: Facts) -> Iterator[Probe]:
+    """What one depth costs.
+
+    Args:
+        run: one training at that depth.
+        facts: of its training step.
+    """
+    steps = _steps(run)
+    seconds = None if run.train_seconds is None or not steps else run.train_seconds / steps
+    yield _probe("step_seconds", seconds, run)
+    yield _probe("train_seconds", run.train_seconds, run)
+    yield _probe("train_flops", run.train_flops, run)
+    yield _probe("step_flops", facts.flops, run)
+    yield _probe("peak_bytes", facts.peak_bytes, run, at=facts.peak_source)
+
+
+def _steps(run: RunRecord) -> int:
+    rows = run.n_train or 0
+    return run.epochs * (rows // max(1, min(run.batch_size, rows)))
+
+
+def _probe(quantity: str, value: float | None, run: RunRecord, *, at: str | None = None) -> Probe:
+    number = None if value is None else float(value)
+    return Probe(limit=NAME, quantity=quantity, depth=run.depth, value=number, at=at)
+
+
+def typical(runs: list[RunRecord]) -> RunRecord:
+    """Of the trainings at one depth, the one of median time."""
+    times = [run.train_seconds or 0.0 for run in runs]
+    middle = median(times)
+    return min(runs, key=lambda run: abs((run.train_seconds or 0.0) - middle))

@@ -1,0 +1,79 @@
+"""The evidence rows of a study: what was probed of a network, and trainings that were tried.
+
+Pure measurement: no row says what it means. Rows are flat, so that a study's JSON holds them and
+a table shows them.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+from ..records import RunRecord, plain
+
+# What a training is in the experiment: the network as asked, shallower ones, other learning rates,
+# remedies on the seed that chooses among them, and the chosen ones on seeds that did not choose.
+ROLES = ("asked", "shallower", "window", "screening", "confirmation")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Subject:
+    """What the evidence is about: one network on one task."""
+
+    family: str
+    depth: int
+    task: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Probe:
+    """One number about one network.
+
+    Attributes:
+        depth: of the network that was probed: that of the subject or a shallower one.
+        limit: the limit that it speaks of, or `structure`.
+        quantity: a name with its unit, such as `step_seconds`.
+        at: where or when: a layer, an epoch, a number of samples.
+        value: None where it could not be known, and `note` says why.
+    """
+
+    limit: str
+    quantity: str
+    depth: int
+    value: float | None
+    at: str | None = None
+    seed: int | None = None
+    low: float | None = None
+    high: float | None = None
+    note: str | None = None
+
+    def row(self, subject: Subject) -> dict[str, Any]:
+        """The JSON form, beside the subject."""
+        about = {"kind": "probe", "family": subject.family, "task": subject.task}
+        return {**about, "asked_depth": subject.depth, **plain(self)}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trial:
+    """One training of the experiment.
+
+    Attributes:
+        role: of `ROLES`.
+        limit, remedy: that it tries; None for trainings without a remedy.
+        change: what differs from the network and training as asked, in words.
+    """
+
+    role: str
+    run: RunRecord
+    limit: str | None = None
+    remedy: str | None = None
+    change: str | None = None
+
+    def row(self, subject: Subject, *, classes: int) -> dict[str, Any]:
+        """The JSON form, beside the subject."""
+        run = plain(self.run)
+        about = {
+            "kind": "trial", "family": subject.family, "task": subject.task,
+            "asked_depth": subject.depth, "classes": classes, "role": self.role,
+            "limit": self.limit, "remedy": self.remedy, "change": self.change,
+        }  # fmt: skip
+        kept = {name: value for name, value in run.items() if name not in ("family", "task")}
+        return {**kept, **about, "network": run["family"], "data": run["task"]}

@@ -1,0 +1,152 @@
+"""Looks into networks: before training, and after one training that is watched.
+
+Each function runs in a child process and takes what can be sent there: a training and its packed
+task. What one instrument cannot do with a network becomes a row that says so; the others go on.
+"""
+
+import contextlib
+import math
+from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager
+
+import torch
+from torch import nn
+
+from .. import families
+from ..families import Family
+from ..measure.state import random_state
+from ..measure.training_probe import StepSignals, TrainingProbe
+from ..records import RunRecord, Training
+from ..specs import one_line
+from ..train import trainer
+from ..train.runs import unpacked
+from ..train.tasks import Split, Task
+from . import degradation, gradients, optimization, structure
+from .evidence import Probe
+
+# Training samples that accuracies, curvature and representations are measured on.
+ROWS = 1_000
+# … and for curvature, whose cost is that of some hundred training steps.
+CURVATURE_ROWS = 128
+
+Probing = Callable[[], Iterable[Probe]]
+
+
+def screened(training: Training, data: bytes) -> list[Probe]:
+    """The gradients at initialisation and the structure; nothing is trained."""
+    task = unpacked(data)
+    family = _family(training, task)
+    torch.set_num_threads(training.threads)
+    rows = min(training.batch_size, len(task.train))
+    inputs, labels = task.train.inputs[:rows], task.train.labels[:rows]
+    with random_state(seed=training.seed):
+        model = family.build(training.depth)
+    depth = training.depth
+    return _attempted(
+        {
+            gradients.NAME: lambda: gradients.screen(
+                model, inputs, labels, depth=depth, knobs=family.all_knobs, seed=training.seed
+            ),
+            structure.NAME: lambda: structure.receptive_field(model, inputs[:1], depth=depth),
+        },
+        depth,
+    )
+
+
+def examined(
+    training: Training, data: bytes, shallower: Training | None
+) -> tuple[RunRecord, list[Probe]]:
+    """The record of a training that was watched, and the probes of what came of it.
+
+    Args:
+        shallower: the training of the constructive check, None without.
+    """
+    task = unpacked(data)
+    family = _family(training, task)
+    probe = TrainingProbe()
+    per_epoch = max(1, len(task.train) // min(training.batch_size, len(task.train)))
+
+    def watch(model: nn.Module, step: int) -> AbstractContextManager[object]:
+        return probe.watch(model, step) if step % per_epoch == 0 else contextlib.nullcontext()
+
+    model, record = trainer.trained(family, task, training, watch=watch)
+    rows = _along(probe.steps, training, per_epoch)
+    if record.status == "ok":
+        model = model.cpu()
+        rows += _attempted(_after(model, family, task, training, shallower), training.depth)
+    return record, rows
+
+
+def _family(training: Training, task: Task) -> Family:
+    family = families.find(training.family)
+    return family.for_task(input_shape=task.input_shape, classes=task.classes)
+
+
+def _after(
+    model: nn.Module, family: Family, task: Task, training: Training, shallower: Training | None
+) -> dict[str, Probing]:
+    """What is measured of a trained network, by the limit that it speaks of."""
+    depth = training.depth
+    train = Split(task.train.inputs[:ROWS], task.train.labels[:ROWS])
+    sizes = min(CURVATURE_ROWS, max(1, len(train) // 2))
+    batches = list(zip(train.inputs.split(sizes), train.labels.split(sizes), strict=True))
+    sample = train.inputs[:64]
+
+    def accuracy(network: nn.Module) -> float:
+        return trainer._evaluate(network, train, training)[0]
+
+    def checked() -> list[Probe]:
+        if shallower is None:
+            return []
+        shallow, _ = trainer.trained(family, task, shallower)
+        deep = family.build(depth)
+        return [degradation.constructed(shallow, deep, sample, accuracy, depth=depth)]
+
+    held = task.validation or task.test
+    return {
+        "degradation": lambda: degradation.effective_depth(model, sample, accuracy, depth=depth),
+        "degradation (constructive check)": checked,
+        "optimization": lambda: optimization.landscape(model, batches, depth=depth),
+        "structure": lambda: structure.representations(
+            model,
+            (train.inputs, train.labels),
+            (held.inputs[:ROWS], held.labels[:ROWS]),
+            depth=depth,
+        ),
+    }
+
+
+def _attempted(probings: dict[str, Probing], depth: int) -> list[Probe]:
+    rows: list[Probe] = []
+    for name, probing in probings.items():
+        try:
+            rows += probing()
+        except Exception as error:  # whatever a user's network raises
+            limit = name.partition(" ")[0]
+            note = one_line(error)
+            rows.append(
+                Probe(limit=limit, quantity="failed", depth=depth, value=None, at=name, note=note)
+            )
+    return rows
+
+
+def _along(steps: list[StepSignals], training: Training, per_epoch: int) -> list[Probe]:
+    """The layers at the first step of each epoch."""
+    rows = []
+    for step in steps:
+        epoch = f"epoch {step.step // per_epoch + 1}"
+        for quantity in ("activation_rms", "gradient_rms", "update_ratio"):
+            for layer, value in getattr(step, quantity).items():
+                known = value if math.isfinite(value) else None
+                rows.append(
+                    Probe(
+                        limit=gradients.NAME,
+                        quantity=quantity,
+                        depth=training.depth,
+                        value=known,
+                        at=f"{epoch}, {layer}",
+                        seed=training.seed,
+                        note=None if known is not None else "not finite",
+                    )
+                )
+    return rows

@@ -1,0 +1,298 @@
+"""The experiment that finds what stops a network: which trainings, and in which order.
+
+Seed 0 chooses: of each remedy's strengths, of learning rates, of the remedies of a limit. What it
+chose is then trained with fresh seeds, beside the network as asked with the same seeds: so that no
+remedy is judged by the seed that it was chosen for.
+"""
+
+import dataclasses
+import math
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from ..depth_rule import at_most, smallest
+from ..families import Family
+from ..records import RunRecord, Training
+from . import compute, data, degradation, gradients, optimization, overfitting, structure
+from .evidence import Probe, Subject, Trial
+from .examine import examined, screened
+from .lab import Lab, Planned, failure
+from .remedy import Change, Remedy, Situation
+
+REMEDIES = (
+    *gradients.REMEDIES,
+    *optimization.REMEDIES,
+    *degradation.REMEDIES,
+    *overfitting.REMEDIES,
+)
+# Limits whose remedies are to make the network fit its training data; the others', to generalise.
+OF_TRAINING = (gradients.NAME, optimization.NAME, degradation.NAME)
+
+# Depths tried: the one asked for, half of it, a quarter, … until one is as shallow as this.
+SHALLOW = 4
+MOST_RUNGS = 6
+
+# A remedy that wins less accuracy than this on the seed that chooses is not tried on others.
+LEAST_GAIN = 0.01
+
+# Without a better one, networks that are changed are trained at the asked learning rate and below.
+LOWER_RATE = 0.1
+
+
+def ladder(family: Family, depth: int) -> list[int]:
+    """The depths that the family has at about 1/2, 1/4, … of `depth`, the deepest first."""
+    deepest, least = at_most(family), smallest(family)
+    rungs: list[int] = []
+    while len(rungs) < MOST_RUNGS and depth > max(least, SHALLOW - 1):
+        depth = max(least, min(deepest(depth // 2), depth - 1))
+        rungs.append(depth)
+    return rungs
+
+
+class Experiment:
+    """One network on one task.
+
+    Args:
+        training: of the network as asked; its seed does not matter.
+        seeds: fresh ones, beside the one that chooses.
+        quick: only the screen, the twins and the neighbouring learning rates.
+    """
+
+    def __init__(self, training: Training, lab: Lab, *, seeds: int, quick: bool) -> None:
+        self._lab = lab
+        self._seeds = seeds
+        self._quick = quick
+        self._asked = dataclasses.replace(training, seed=0, curves=not quick)
+        self._task = lab.task(training.task)
+        family = lab.family(training.family, self._task)
+        self._depths = ladder(family, training.depth)
+        self._done: list[tuple[Planned, Trial]] = []
+        self._situation = Situation(
+            training=training, knobs=family.all_knobs, n_train=len(self._task.train)
+        )
+
+    def rows(self) -> list[dict[str, Any]]:
+        """All evidence, as a study's rows."""
+        asked = self._asked
+        subject = Subject(family=asked.family, depth=asked.depth, task=asked.task)
+        probes = [probe.row(subject) for probe in self._probes()]
+        classes = self._task.classes
+        return [*(trial.row(subject, classes=classes) for _, trial in self._done), *probes]
+
+    def _probes(self) -> Iterator[Probe]:
+        yield from self._screen()
+        self._baseline()
+        if not any(trial.run.status == "ok" for trial in self._of("asked", "window")):
+            return
+        self._remedies()
+        if not self._quick:
+            self._data()
+        self._confirm()
+        yield from self._costs()
+        if not self._quick:
+            trained = [trial.run for trial in self._of("asked", "shallower")]
+            yield from overfitting.early_stopping(trained)
+            yield from overfitting.gaps(trained)
+            yield from self._examination()
+
+    # --- steps --------------------------------------------------------------------------------
+
+    def _screen(self) -> Iterator[Probe]:
+        depths = [self._asked.depth, *self._depths]
+        asked = [(dataclasses.replace(self._asked, depth=depth), ()) for depth in depths]
+        for depth, outcome in zip(depths, self._lab.probe(screened, asked), strict=True):
+            if outcome.status == "ok":
+                yield from outcome.value
+            else:
+                yield failure(outcome, limit=gradients.NAME, depth=depth)
+
+    def _baseline(self) -> None:
+        """The network as asked and shallower ones, with all seeds; their learning rates, with the
+        seed that chooses."""
+        rungs = [dataclasses.replace(self._asked, depth=depth) for depth in self._depths]
+        planned = [Planned(role="asked", training=t) for t in self._seeded(self._asked)]
+        planned += [
+            Planned(role="shallower", training=t) for rung in rungs for t in self._seeded(rung)
+        ]
+        factors = optimization.WINDOW
+        planned += [self._rated(self._asked, factor) for factor in factors]
+        if not self._quick:
+            ends = (factors[0], factors[-1])
+            planned += [self._rated(rung, factor) for rung in rungs for factor in ends]
+        self._train(planned)
+        tuned = self._tuned()
+        further = optimization.BEYOND.get(self._factor(tuned)) if tuned else None
+        if further is not None:
+            self._train([self._rated(self._asked, further)])
+
+    def _factor(self, planned: Planned) -> float:
+        """Of the asked learning rate, as it stands in the tables of factors."""
+        return float(f"{planned.training.learning_rate / self._asked.learning_rate:.2g}")
+
+    def _remedies(self) -> None:
+        self._train(
+            Planned(
+                role="screening",
+                limit=remedy.limit,
+                remedy=remedy.name,
+                change=str(change),
+                training=dataclasses.replace(change.applied(self._asked), curves=False),
+            )
+            for remedy in REMEDIES
+            if self._is_tried(remedy)
+            for change in self._changes(remedy)
+        )
+
+    def _is_tried(self, remedy: Remedy) -> bool:
+        return not self._quick or remedy.limit in (gradients.NAME, degradation.NAME)
+
+    def _changes(self, remedy: Remedy) -> Iterator[Change]:
+        for change in remedy.changes(self._situation):
+            rates = self._rates() if remedy.tuned else (self._asked.learning_rate,)
+            for rate in rates:
+                asked = rate == self._asked.learning_rate
+                yield change if asked else change.also(learning_rate=rate)
+
+    def _rates(self) -> tuple[float, ...]:
+        """The asked learning rate, and the best found for the network or a lower one."""
+        asked = self._asked.learning_rate
+        tuned = self._tuned()
+        return asked, tuned.training.learning_rate if tuned else asked * LOWER_RATE
+
+    def _data(self) -> None:
+        """Trainings on parts of the data with the seed that chooses, and the largest sizes with
+        all: here and at the best shallower depth, since a limit of depth is a difference."""
+        sizes = data.sizes(self._situation)
+        telling = {n: sizes[n] for n in data.telling(sizes, self._situation.n_train)}
+        reference = self._reference()
+        depths = [self._asked.depth, *([reference] if reference else [])]
+        planned = [self._sized(depth, n, sizes[n], seed=0) for depth in depths for n in sizes]
+        planned += [
+            self._sized(depth, n, change, seed=seed)
+            for depth in depths
+            for n, change in telling.items()
+            for seed in range(1, self._seeds + 1)
+        ]
+        self._train(planned)
+
+    def _sized(self, depth: int, n: int, change: Change, *, seed: int) -> Planned:
+        training = dataclasses.replace(self._asked, depth=depth, seed=seed, curves=False)
+        return Planned(
+            role="data", limit=data.NAME, remedy=data.MORE if n > self._situation.n_train else None,
+            change=f"n={n}", training=change.applied(training),
+        )  # fmt: skip
+
+    def _confirm(self) -> None:
+        """The best remedy of each limit, and the best learning rate, with fresh seeds."""
+        best = [self._best_of(limit) for limit in dict.fromkeys(r.limit for r in REMEDIES)]
+        best += [self._tuned()]
+        chosen = dict.fromkeys(each for each in best if each is not None)
+        self._train(
+            dataclasses.replace(each, role="confirmation", training=training)
+            for each in chosen
+            for training in self._fresh(each.training)
+        )
+
+    def _examination(self) -> Iterator[Probe]:
+        """Both depths, trained once more and looked into; the deep one with the check whether it
+        could have been built of the shallow one."""
+        reference = self._reference()
+        asked = dataclasses.replace(self._asked, curves=False)
+        shallow = None if reference is None else dataclasses.replace(asked, depth=reference)
+        wanted = [(asked, (shallow,)), *([(shallow, (None,))] if shallow else [])]
+        for (training, _), outcome in zip(wanted, self._lab.probe(examined, wanted), strict=True):
+            if outcome.status == "ok":
+                yield from outcome.value[1]
+            else:
+                yield failure(outcome, limit=structure.NAME, depth=training.depth)
+
+    def _costs(self) -> Iterator[Probe]:
+        runs = [trial.run for trial in self._of("asked", "shallower") if trial.run.status == "ok"]
+        depths = sorted({run.depth for run in runs}, reverse=True)
+        asked = [dataclasses.replace(self._asked, depth=depth) for depth in depths]
+        for depth, outcome in zip(depths, self._lab.weigh(asked), strict=True):
+            if outcome.status == "ok":
+                run = compute.typical([run for run in runs if run.depth == depth])
+                yield from compute.costs(run, outcome.value)
+            else:
+                yield failure(outcome, limit=compute.NAME, depth=depth)
+
+    # --- what is known so far -----------------------------------------------------------------
+
+    def _of(self, *roles: str) -> list[Trial]:
+        return [trial for _, trial in self._done if trial.role in roles]
+
+    def _baseline_run(self) -> RunRecord:
+        return next(t.run for t in self._of("asked") if t.run.seed == 0)
+
+    def _reference(self) -> int | None:
+        """The shallower depth with the best mean accuracy on data held out."""
+        held: dict[int, list[float]] = {}
+        for trial in self._of("shallower"):
+            held.setdefault(trial.run.depth, []).append(held_out(trial.run))
+        return max(held, key=lambda depth: (sum(held[depth]), -depth), default=None)
+
+    def _tuned(self) -> Planned | None:
+        """The network at the best of the tried learning rates, if it trains better there."""
+        tried = [
+            (planned, trial.run)
+            for planned, trial in self._done
+            if trial.role == "window" and trial.run.depth == self._asked.depth
+        ]
+        asked = fitted(self._baseline_run())[0]
+        planned, run = max(tried, key=lambda pair: fitted(pair[1]), default=(None, None))
+        if planned is None or run is None or fitted(run)[0] < asked + LEAST_GAIN:
+            return None
+        return dataclasses.replace(planned, limit=optimization.NAME, remedy=optimization.TUNED)
+
+    def _best_of(self, limit: str) -> Planned | None:
+        """Of the limit's remedies the best on the seed that chooses, if it wins enough there."""
+        score = fitted if limit in OF_TRAINING else generalized
+        tried = [
+            (planned, trial.run)
+            for planned, trial in self._done
+            if trial.role == "screening" and trial.limit == limit
+        ]
+        planned, run = max(tried, key=lambda pair: score(pair[1]), default=(None, None))
+        if planned is None or run is None:
+            return None
+        return planned if score(run)[0] >= score(self._baseline_run())[0] + LEAST_GAIN else None
+
+    # --- plans --------------------------------------------------------------------------------
+
+    def _seeded(self, training: Training) -> list[Training]:
+        return [dataclasses.replace(training, seed=seed) for seed in range(self._seeds + 1)]
+
+    def _fresh(self, training: Training) -> list[Training]:
+        return [dataclasses.replace(t, curves=False) for t in self._seeded(training)[1:]]
+
+    def _rated(self, training: Training, factor: float) -> Planned:
+        rate = training.learning_rate * factor
+        return Planned(
+            role="window",
+            change=f"learning_rate={rate:g}",
+            training=dataclasses.replace(training, learning_rate=rate, curves=False),
+        )
+
+    def _train(self, planned: Iterable[Planned]) -> None:
+        wanted = list(planned)
+        self._done += zip(wanted, self._lab.train(wanted), strict=True)
+
+
+def fitted(run: RunRecord) -> tuple[float, float]:
+    """How well a run fits its training data, to compare: accuracy, then the negative loss."""
+    if run.status != "ok" or run.train_accuracy is None or run.train_loss is None:
+        return 0.0, -math.inf
+    return run.train_accuracy, -run.train_loss
+
+
+def generalized(run: RunRecord) -> tuple[float]:
+    """How well a run does on data held out, to compare."""
+    return (held_out(run),)
+
+
+def held_out(run: RunRecord) -> float:
+    """Accuracy on the validation split, on the test split where a task has no other; 0 for a run
+    without one."""
+    known = (run.validation_accuracy, run.test_accuracy)
+    return next((accuracy for accuracy in known if accuracy is not None), 0.0)

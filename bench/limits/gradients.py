@@ -1,0 +1,154 @@
+"""Limit: gradients that vanish or explode on their way through the layers.
+
+The screen is one pass of one batch at initialisation; along training a probe reads the same layers
+at the first step of each epoch. Symptoms and their thresholds are judged by whoever reads the rows.
+"""
+
+import math
+from collections.abc import Iterator
+from typing import Any
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from ..measure import mean_field
+from ..measure.hidden import weight_layers
+from ..measure.signals import LayerSignal, Signals, signals
+from .evidence import Probe
+from .remedy import Change, Remedy, Situation
+
+NAME = "gradients"
+
+_RELU_LIKE = ("relu", "leaky_relu", "gelu", "gelu_tanh", "elu", "selu", "silu")
+_NORMS = (
+    nn.modules.batchnorm._BatchNorm,
+    nn.modules.instancenorm._InstanceNorm,
+    nn.GroupNorm,
+    nn.LayerNorm,
+    nn.RMSNorm,
+)
+
+
+def screen(
+    model: nn.Module,
+    inputs: Tensor,
+    labels: Tensor,
+    *,
+    depth: int,
+    knobs: dict[str, Any],
+    seed: int,
+) -> list[Probe]:
+    """The probes of a network at initialisation; it is left as found.
+
+    Args:
+        inputs, labels: a batch (batch, …) and its classes (batch,).
+        knobs: of the family, for what mean-field theory needs to know.
+    """
+    found = signals(model, inputs, lambda logits: F.cross_entropy(logits.float(), labels))
+    theory = predicted(model, knobs)
+    trainable = None if theory is None else theory.trainable_depth
+    rows = [*_whole(found, depth, seed), *_by_layer(found, depth, seed)]
+    note = None if theory is not None else "no mean-field theory for this network"
+    rows.append(_probe("trainable_depth", trainable, depth, seed, note=note))
+    return rows
+
+
+def predicted(model: nn.Module, knobs: dict[str, Any]) -> mean_field.MeanField | None:
+    """The mean-field theory of a plain network without norms, from its weights; None for others."""
+    activation = knobs.get("activation")
+    plain = knobs.get("residual") is False or ("residual" not in knobs and "norm" in knobs)
+    if not plain or activation not in mean_field.ACTIVATIONS or _has_norms(model):
+        return None
+    hidden = list(weight_layers(model).values())[1:-1]
+    weights = [w for layer in hidden if isinstance(w := layer.weight, Tensor)]
+    if not weights:
+        return None
+    variances = [float(w.detach().float().var()) * w[0].numel() for w in weights]
+    biases = [layer.bias for layer in hidden if isinstance(layer.bias, Tensor)]
+    bias = sum(float(b.detach().float().square().mean()) for b in biases) / len(weights)
+    mean = sum(variances) / len(variances)
+    return mean_field.mean_field(str(activation), weight_variance=mean, bias_variance=bias)
+
+
+def _has_norms(model: nn.Module) -> bool:
+    return any(isinstance(module, _NORMS) for module in model.modules())
+
+
+def _whole(found: Signals, depth: int, seed: int) -> Iterator[Probe]:
+    """The numbers that symptoms are judged by."""
+    layers = len(found.layers)
+    total = None if found.gradient_slope is None else layers * found.gradient_slope
+    growth = None if found.activation_slope is None else layers * found.activation_slope
+    note = None if layers > 1 else "fewer than two hidden layers have names: no slope over layers"
+    yield _probe("log_gradient_change", total, depth, seed, note=note)
+    yield _probe("log_activation_change", growth, depth, seed, note=note)
+    yield _probe("gradient_ratio", found.gradient_ratio, depth, seed)
+    yield _probe("depth_scale", found.depth_scale, depth, seed)
+    yield _probe("last_cosine", found.last_cosine, depth, seed)
+    yield _probe("dead_share", found.dead_share, depth, seed)
+    yield _probe("saturated_share", found.saturated_share, depth, seed)
+    nonfinite = found.first_nonfinite
+    yield _probe("nonfinite_layers", 0.0 if nonfinite is None else 1.0, depth, seed, at=nonfinite)
+
+
+def _by_layer(found: Signals, depth: int, seed: int) -> Iterator[Probe]:
+    for layer in found.layers:
+        yield from layer_probes(layer, depth, seed)
+
+
+def layer_probes(layer: LayerSignal, depth: int, seed: int) -> Iterator[Probe]:
+    """What is known of one layer at initialisation."""
+    for quantity in ("activation_rms", "gradient_rms", "cosine"):
+        value = getattr(layer, quantity)
+        known = value if value is not None and math.isfinite(value) else None
+        note = None if value is None or known is not None else "not finite"
+        yield _probe(quantity, known, depth, seed, at=layer.name, note=note)
+
+
+def _probe(quantity: str, value: float | None, depth: int, seed: int, **more: Any) -> Probe:
+    return Probe(limit=NAME, quantity=quantity, depth=depth, value=value, seed=seed, **more)
+
+
+# --- remedies ---------------------------------------------------------------------------------
+
+
+def _norm(situation: Situation) -> tuple[Change, ...]:
+    if "norm" not in situation.knobs:
+        return (Change(treatments=("normalization",)),)
+    return (Change(knobs={"norm": "batch"}),) if situation.knobs["norm"] == "none" else ()
+
+
+def _init(situation: Situation) -> tuple[Change, ...]:
+    """The scheme that fits the activation; behind a norm the scale of weights is without effect."""
+    knobs = situation.knobs
+    if knobs.get("norm", "none") != "none":
+        return ()
+    if "init" not in knobs:
+        return (Change(treatments=("initialization:scheme=lsuv",)),)
+    scheme = "he" if knobs.get("activation") in _RELU_LIKE else "xavier"
+    if knobs["init"] == scheme and knobs.get("init_scale") in (None, 1.0):
+        return ()
+    return (Change(knobs={"init": scheme, "init_scale": None}),)
+
+
+def _activation(situation: Situation) -> tuple[Change, ...]:
+    """ReLU with the init that belongs to it (He et al. 2015, arXiv:1502.01852)."""
+    knobs = situation.knobs
+    if "activation" not in knobs:
+        return (Change(treatments=("activation:to=relu",)),)
+    if knobs["activation"] in _RELU_LIKE:
+        return ()
+    init = {"init": "he", "init_scale": None} if "init" in knobs else {}
+    return (Change(knobs={"activation": "relu", **init}),)
+
+
+def _clipping(_situation: Situation) -> tuple[Change, ...]:
+    return (Change(treatments=("clipping:norm=1.0",)),)
+
+
+REMEDIES = (
+    Remedy(name="initialization", limit=NAME, changes=_init, tuned=True),
+    Remedy(name="activation", limit=NAME, changes=_activation, tuned=True),
+    Remedy(name="normalization", limit=NAME, changes=_norm, tuned=True),
+    Remedy(name="gradient clipping", limit=NAME, changes=_clipping),
+)

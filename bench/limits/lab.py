@@ -1,0 +1,141 @@
+"""Where the experiment's trainings and probes run: children, the store, families and tasks."""
+
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+from .. import cost, families
+from ..families import Family
+from ..isolate import Children, Outcome
+from ..measure import machine
+from ..options import Options
+from ..records import Cell, Training
+from ..train import tasks
+from ..train.runs import Runs, packed, workers
+from ..train.store import Store
+from ..train.tasks import Task
+from .evidence import Probe, Trial
+
+
+@dataclass(frozen=True, kw_only=True)
+class Planned:
+    """A training and what it is for; the fields are those of `Trial`."""
+
+    role: str
+    training: Training
+    limit: str | None = None
+    remedy: str | None = None
+    change: str | None = None
+
+
+class Lab:
+    """Runs what is planned, on every core that there is to give.
+
+    Args:
+        code: a digest of what the results depend on beside network and data.
+        tell: called with each finished trial.
+    """
+
+    def __init__(
+        self,
+        options: Options,
+        store: Store,
+        children: Children,
+        *,
+        code: str,
+        tell: Callable[[Trial], None],
+    ) -> None:
+        self._options = options
+        self._children = children
+        self._tell = tell
+        self._families: dict[str, Family] = {}
+        self._tasks: dict[str, Task] = {}
+        self._packed: dict[str, bytes] = {}
+        self._workers = workers(options.device, options.threads)
+        self._runs = Runs(
+            self._families,
+            self._tasks,
+            store,
+            children,
+            circumstances={"machine": machine.identity(options.device), "code": code},
+            workers=self._workers,
+            timeout=options.run_timeout,
+        )
+
+    def task(self, name: str) -> Task:
+        """The task of that spec, made once."""
+        if name not in self._tasks:
+            self._tasks[name] = tasks.load(name)
+        return self._tasks[name]
+
+    def family(self, name: str, task: Task) -> Family:
+        """The family of that spec, bound to the task's inputs."""
+        if name not in self._families:
+            found = families.find(name)
+            self._families[name] = found.for_task(
+                input_shape=task.input_shape, classes=task.classes
+            )
+        return self._families[name]
+
+    def train(self, planned: Iterable[Planned]) -> list[Trial]:
+        """The trials of what is planned, in its order; the deepest are begun first."""
+        wanted = list(planned)
+        for each in wanted:
+            self.family(each.training.family, self.task(each.training.task))
+        self._runs.start(
+            sorted((each.training for each in wanted), key=lambda training: -training.depth)
+        )
+        return [self._trial(each) for each in wanted]
+
+    def _trial(self, planned: Planned) -> Trial:
+        (run,) = self._runs.wait([planned.training])
+        fields = {name: getattr(planned, name) for name in ("role", "limit", "remedy", "change")}
+        trial = Trial(run=run, **fields)
+        self._tell(trial)
+        return trial
+
+    def probe(
+        self, function: Callable[..., Any], trainings: Sequence[tuple[Training, tuple[Any, ...]]]
+    ) -> list[Outcome]:
+        """`function(training, its packed task, *more)` for each, in children of their own."""
+
+        def run(training: Training, more: tuple[Any, ...]) -> Outcome:
+            data = self._data(training.task)
+            timeout = self._options.run_timeout
+            return self._children.call(function, training, data, *more, timeout=timeout)
+
+        with ThreadPoolExecutor(self._workers) as executor:
+            return list(executor.map(lambda item: run(*item), trainings))
+
+    def weigh(self, trainings: Sequence[Training]) -> list[Outcome]:
+        """The facts of one training step of each."""
+
+        def run(training: Training) -> Outcome:
+            task = self.task(training.task)
+            cell = Cell(
+                family=training.family, depth=training.depth, pass_="step",
+                batch_size=min(training.batch_size, len(task.train)), dtype=training.dtype,
+                device=training.device, threads=training.threads,
+            )  # fmt: skip
+            arguments = (cell, task.input_shape, task.classes, training.optimizer)
+            return self._children.call(cost.weigh, *arguments, timeout=self._options.cell_timeout)
+
+        with ThreadPoolExecutor(self._workers) as executor:
+            return list(executor.map(run, trainings))
+
+    def _data(self, task: str) -> bytes:
+        if task not in self._packed:
+            self._packed[task] = packed(self.task(task))
+        return self._packed[task]
+
+    def close(self) -> None:
+        """End what still runs."""
+        self._children.close()
+        self._runs.close()
+
+
+def failure(outcome: Outcome, *, limit: str, depth: int) -> Probe:
+    """The row of a child that brought nothing."""
+    note = f"{outcome.status}: {outcome.reason}"
+    return Probe(limit=limit, quantity="failed", depth=depth, value=None, note=note)

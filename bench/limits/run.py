@@ -1,0 +1,91 @@
+"""Runs the experiment of one network: what the command and the benchmark both call."""
+
+import math
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from .. import families, sources
+from ..isolate import Children
+from ..options import Options
+from ..records import Training
+from ..specs import InputError
+from ..train import tasks
+from ..train.store import Store
+from .evidence import Trial
+from .experiment import Experiment
+from .lab import Lab
+
+# A training of fewer steps tells of too little training, and of nothing else.
+LEAST_STEPS = 300
+DEFAULT_EPOCHS = 10
+
+LEAST_ROWS = 20
+
+# What a child needs, loaded once where children are forked.
+PRELOAD = ("bench.limits.examine", "bench.cost", "bench.train.runs", "fvcore.nn")
+
+_ROOM = Path(__file__).parent.parent
+CODE = sources.digest(
+    *(_ROOM / "measure").glob("*.py"),
+    *(_ROOM / "train" / "treatments").glob("*.py"),
+    _ROOM / "train" / "trainer.py",
+    _ROOM / "train" / "optimizers.py",
+)
+
+
+def evidence(
+    training: Training,
+    options: Options,
+    store: Store,
+    children: Children,
+    *,
+    seeds: int,
+    quick: bool,
+    tell: Callable[[Trial], None],
+) -> list[dict[str, Any]]:
+    """The evidence rows of one network, see `experiment`."""
+    lab = Lab(options, store, children, code=CODE, tell=tell)
+    try:
+        return Experiment(training, lab, seeds=seeds, quick=quick).rows()
+    finally:
+        lab.close()
+
+
+def checked_training(options: Options, *, epochs: int | None) -> Training:
+    """The training asked about, by the first depth of `options`.
+
+    Raises:
+        InputError: no such family, task or depth, or nothing there that could be compared.
+    """
+    task = tasks.load(options.task)
+    family = families.find(options.families[0])
+    family = family.for_task(input_shape=task.input_shape, classes=task.classes)
+    (depth,) = options.depths or ()
+    family.check_depth(depth)
+    if len(task.train) < LEAST_ROWS:
+        raise InputError(
+            f"task {task.name}: at least {LEAST_ROWS} training samples are needed to tell depths "
+            f"apart; got {len(task.train)}"
+        )
+    batch_size = options.batch_sizes[0]
+    return Training(
+        family=family.name,
+        depth=depth,
+        task=task.name,
+        seed=0,
+        epochs=epochs or default_epochs(len(task.train), batch_size),
+        optimizer=options.optimizer,
+        learning_rate=options.learning_rate,
+        weight_decay=options.weight_decay,
+        batch_size=batch_size,
+        dtype=options.dtype,
+        device=options.device,
+        threads=options.threads,
+    )
+
+
+def default_epochs(n_train: int, batch_size: int) -> int:
+    """Ten, or as many as make enough steps of a small training set."""
+    steps = max(1, n_train // min(batch_size, n_train))
+    return max(DEFAULT_EPOCHS, math.ceil(LEAST_STEPS / steps))

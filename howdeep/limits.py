@@ -1,0 +1,190 @@
+"""`howdeep limits`: why this depth does not pay, remedy by remedy."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+
+import typer
+
+if TYPE_CHECKING:
+    from bench.limits.evidence import Trial
+    from bench.options import Options
+    from bench.records import Training
+    from reports.limits import LimitsVerdict
+
+BAD_INPUT = 2
+CANNOT_TELL = 3
+
+DEFAULT_STORE = Path("results/limits.sqlite")
+DEFAULT_SEEDS, QUICK_SEEDS = 3, 1
+
+# Characters; what PyTorch raises can be a page.
+LONGEST_MESSAGE = 400
+
+
+def limits(
+    family: Annotated[
+        str,
+        typer.Argument(
+            help="A built-in such as resnet or mlp, package.module:build or file.py:build, "
+            "with :knob=value,…",
+            show_default=False,
+        ),
+    ],
+    depth: Annotated[str, typer.Option(help="Of the network asked about.")],
+    task: Annotated[
+        str, typer.Option(help="mnist1d, digits or file.py:load, with :knob=value,…")
+    ] = "mnist1d",
+    quick: Annotated[
+        bool,
+        typer.Option("--quick", help="Only the screen, twins and learning rates, with two seeds."),
+    ] = False,
+    seeds: Annotated[
+        str | None, typer.Option(help="Beside the one that chooses; default: 3, quick 1.")
+    ] = None,
+    epochs: Annotated[
+        str | None, typer.Option(help="Default: 10, or as many as make 300 steps.")
+    ] = None,
+    batch_size: Annotated[str | None, typer.Option(help="Default: 128.")] = None,
+    optimizer: Annotated[
+        str | None, typer.Option(help="adamw, adam, rmsprop, momentum or sgd; default: adamw.")
+    ] = None,
+    lr: Annotated[
+        str | None, typer.Option(help="Peak of the one-cycle schedule; default: 0.01.")
+    ] = None,
+    weight_decay: Annotated[str | None, typer.Option(help="Default: 0.01.")] = None,
+    margin: Annotated[float, typer.Option(help="Points of accuracy that are worth having.")] = 1.0,
+    dtype: Annotated[str | None, typer.Option(help="fp32, bf16 or fp16.")] = None,
+    device: Annotated[str | None, typer.Option(help="cpu, cuda or cuda:N.")] = None,
+    threads: Annotated[str | None, typer.Option(help="CPU threads of one training.")] = None,
+    store: Annotated[Path, typer.Option(help="Where finished trainings are kept.")] = DEFAULT_STORE,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Train only what is missing in the store.")
+    ] = False,
+    markdown: Annotated[
+        Path | None, typer.Option(help="Also write the answer as Markdown.")
+    ] = None,
+    rows: Annotated[
+        Path | None, typer.Option(help="Also write the evidence rows to this JSON file.")
+    ] = None,
+    json_: Annotated[
+        bool, typer.Option("--json", help="Print one JSON object and nothing else.")
+    ] = False,
+) -> None:
+    """Say which of the six limits stops a network from going deeper, and which remedy recovers how
+    much.
+
+    It trains: the network as asked, shallower ones, and each remedy alone. Exit codes: 2, the input
+    is wrong; 3, the evidence does not tell.
+    """
+    from bench.specs import InputError
+    from reports.limits import judge
+
+    texts = {
+        "--epochs": epochs,
+        "--batch-size": batch_size,
+        "--optimizer": optimizer,
+        "--lr": lr,
+        "--weight-decay": weight_decay,
+        "--dtype": dtype,
+        "--device": device,
+        "--threads": threads,
+        "--task": task,
+        "--depths": depth,
+        "--seeds": seeds,
+    }
+    try:
+        with contextlib.redirect_stdout(sys.stderr):
+            asked, training = _asked(family, texts, store, resume)
+            number = asked.seeds if seeds else QUICK_SEEDS if quick else DEFAULT_SEEDS
+            found = _evidence(training, asked, seeds=number, quick=quick)
+    except InputError as error:
+        _fail(str(error))
+    except KeyboardInterrupt:
+        typer.echo("howdeep limits: stopped; --resume goes on where it was", err=True)
+        raise typer.Exit(130) from None
+    if rows is not None:
+        rows.parent.mkdir(parents=True, exist_ok=True)
+        rows.write_text(json.dumps(found), encoding="utf-8")
+    verdict = judge(found, margin=margin / 100)
+    _show(verdict, json_=json_, markdown=markdown)
+    raise typer.Exit(CANNOT_TELL if verdict.name == "undetermined" else 0)
+
+
+def _fail(message: str) -> NoReturn:
+    typer.echo(f"howdeep limits: {' '.join(message.split())[:LONGEST_MESSAGE]}", err=True)
+    raise typer.Exit(BAD_INPUT)
+
+
+def _asked(
+    family: str, texts: dict[str, str | None], store: Path, resume: bool
+) -> tuple[Options, Training]:
+    """The options as read and the training asked about, checked before anything is trained."""
+    from dataclasses import replace
+
+    from bench import families, options
+    from bench.limits.run import checked_training
+    from bench.specs import InputError
+
+    found = families.find(family)
+    asked = options.read(texts, families=[found.name])
+    asked = replace(asked, store=store, resume=resume)
+    if asked.depths is None or len(asked.depths) != 1:
+        raise InputError("--depth takes one whole number of at least 1")
+    if len(asked.batch_sizes) > 1:
+        raise InputError("--batch-size takes one whole number here")
+    return asked, checked_training(asked, epochs=asked.epochs if texts["--epochs"] else None)
+
+
+def _evidence(
+    training: Training, asked: Options, *, seeds: int, quick: bool
+) -> list[dict[str, Any]]:
+    from bench.isolate import Children
+    from bench.limits.run import PRELOAD, evidence
+    from bench.train.store import Store
+
+    store = Store(asked.store, document=dict, resume=asked.resume)
+    with _telling() as tell:
+        return evidence(
+            training,
+            asked,
+            store,
+            Children(preload=PRELOAD),
+            seeds=seeds,
+            quick=quick,
+            tell=tell,
+        )
+
+
+@contextlib.contextmanager
+def _telling() -> Iterator[Callable[[Trial], None]]:
+    """Shows what is finished: one moving line in a terminal, plain lines in a pipe."""
+    from rich.console import Console
+
+    from bench.limits.progress import line
+
+    console = Console(stderr=True, highlight=False, markup=False, emoji=False)
+    if not console.is_terminal:
+        yield lambda trial: typer.echo(line(trial), err=True)
+        return
+    with console.status("training the network as asked and shallower ones") as status:
+        yield lambda trial: status.update(line(trial))
+
+
+def _show(verdict: LimitsVerdict, *, json_: bool, markdown: Path | None) -> None:
+    from reports.limits_block import limits_blocks
+    from reports.text import markdown_of, print_blocks
+
+    blocks = limits_blocks(verdict)
+    if markdown is not None:
+        markdown.parent.mkdir(parents=True, exist_ok=True)
+        markdown.write_text(markdown_of("What stops it going deeper?", blocks), encoding="utf-8")
+    if json_:
+        typer.echo(json.dumps(verdict.as_dict(), indent=2, allow_nan=False))
+    else:
+        print_blocks(blocks, sys.stdout)

@@ -1,0 +1,61 @@
+"""What the structure of a network says of further depth: hints beside the limits."""
+
+from collections.abc import Iterator, Sequence
+
+from .tables import Row
+
+SAME_SIMILARITY = 0.98
+"""CKA between consecutive layers above which the second adds next to nothing."""
+
+
+def structure_hints(probes: Sequence[Row], depth: int) -> tuple[str, ...]:
+    """Sentences with numbers, from the rows of one depth."""
+    rows = [row for row in probes if row["depth"] == depth]
+    return tuple(_hints(rows))
+
+
+def _hints(rows: Sequence[Row]) -> Iterator[str]:
+    border = _one(rows, "share_beyond_border")
+    if border is not None and border["value"]:
+        yield (
+            f"{100 * border['value']:.0f}% of the convolutions lie beyond the receptive-field "
+            f"border (from {border['at']} on): they add no context"
+        )
+    similar = [row["value"] for row in rows if row["quantity"] == "similarity_to_next"]
+    known = [value for value in similar if value is not None]
+    if known:
+        same = sum(value > SAME_SIMILARITY for value in known)
+        yield (
+            f"{same} of {len(known)} layers change their input's representation by next to nothing "
+            f"(CKA above {SAME_SIMILARITY})"
+        )
+    needed = _one(rows, "needed_blocks")
+    if needed is not None and needed["value"] is not None:
+        yield (
+            f"{needed['value']:.0f} blocks {needed['at']} are needed: without another one the "
+            "training accuracy falls by less than a point"
+        )
+    built = _one(rows, "constructed_train_accuracy")
+    if built is not None and built["value"] is not None:
+        yield (
+            "made of the trained shallower network and identity layers, this depth has "
+            f"{100 * built['value']:.1f}% training accuracy: its weights exist"
+        )
+    yield from _probing(rows)
+
+
+def _probing(rows: Sequence[Row]) -> Iterator[str]:
+    layers = [
+        r for r in rows if r["quantity"] == "linear_probe_accuracy" and r["value"] is not None
+    ]
+    if len(layers) > 1:
+        best = max(layers, key=lambda row: row["value"])
+        place = layers.index(best) + 1
+        yield (
+            f"a linear classifier reads {best['at']} best ({100 * best['value']:.1f}%), "
+            f"layer {place} of {len(layers)}; the last {100 * layers[-1]['value']:.1f}%"
+        )
+
+
+def _one(rows: Sequence[Row], quantity: str) -> Row | None:
+    return next((row for row in rows if row["quantity"] == quantity), None)

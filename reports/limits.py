@@ -1,0 +1,254 @@
+"""Which limit stops a network, from the evidence: symptom, counterfactual and confidence.
+
+A limit binds at a depth if the metric that it governs has stopped improving there, its symptom
+fires, and its remedy alone wins: paired over seeds that did not choose the remedy, with a one-sided
+95% bound above zero after Holm's correction over the limits. Without that the answer is
+`undetermined` and says what would settle it; `none` where going deeper still pays.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from .case import ALPHA, MARGIN, OF_TRAINING, Case
+from .hints import structure_hints
+from .limit_tests import HALF, TESTS, Test
+from .paired import Paired, holm
+from .remedies import RemedyFinding, ranked
+from .tables import Row
+from .trials import FIT, mean
+
+STRONG_ALPHA = 0.01
+"""Of the adjusted p value, for a verdict that is called strong."""
+
+FEWEST_SEEDS = 3
+"""Fresh seeds below which no verdict is strong."""
+
+PRECEDENCE = ("gradients", "optimization", "degradation", "overfitting", "data", "compute")
+"""Of limits that all explain the loss, the one named: a cause before what it causes. Vanishing
+gradients degrade training, and a shortcut is a remedy for them too; a learning rate that is wrong
+looks like degradation, of which only a shortcut is the remedy."""
+
+
+@dataclass(frozen=True)
+class LimitFinding:
+    """One limit. `binds` is None where it could not be tested."""
+
+    name: str
+    binds: bool | None
+    symptoms: tuple[str, ...]
+    p_value: float | None
+    share: Paired | None
+
+    def as_dict(self) -> dict[str, Any]:
+        """The entry of `limits` in the JSON verdict."""
+        symptoms = list(self.symptoms)
+        return {"binds": self.binds, "symptoms": symptoms, "p_value": self.p_value}
+
+
+@dataclass(frozen=True)
+class LimitsVerdict:
+    """The answer for one network on one task.
+
+    Attributes:
+        reference_depth: the best shallower depth by accuracy on data held out.
+        name: of the limit, `none` or `undetermined`.
+        confidence: `strong` or `weak`; None where nothing is named.
+        settle: what would settle an undetermined or weak verdict.
+        hints: what the structure says, beside the limits.
+    """
+
+    family: str
+    depth: int
+    reference_depth: int | None
+    task: str
+    name: str
+    confidence: str | None
+    evidence: tuple[str, ...]
+    limits: tuple[LimitFinding, ...]
+    remedies: tuple[RemedyFinding, ...]
+    settle: tuple[str, ...]
+    hints: tuple[str, ...]
+
+    def as_dict(self) -> dict[str, Any]:
+        """The JSON object of `howdeep limits`."""
+        limit = {
+            "name": self.name,
+            "confidence": self.confidence,
+            "evidence": list(self.evidence),
+        }
+        return {
+            "family": self.family,
+            "depth": self.depth,
+            "reference_depth": self.reference_depth,
+            "task": self.task,
+            "limit": limit,
+            "limits": {each.name: each.as_dict() for each in self.limits},
+            "remedies": [each.as_dict() for each in self.remedies],
+            "settle": list(self.settle),
+            "hints": list(self.hints),
+        }
+
+
+def judge(rows: Sequence[Row], *, margin: float = MARGIN) -> LimitsVerdict:
+    """The verdict on the evidence of one subject.
+
+    Args:
+        rows: those of one family, task and asked depth.
+        margin: the least accuracy (a fraction) that counts as better or worse.
+    """
+    case = Case(rows, margin)
+    if not case.trials.asked or mean(case.trials.asked, FIT) is None:
+        return _verdict(case, "undetermined", None, _failures(case), (), _NOTHING_TRAINED)
+    tests = {name: test(case) for name, test in TESTS.items()}
+    findings = _findings(tests)
+    name, confidence = _named(case, tests, findings)
+    return _verdict(
+        case, name, confidence, _evidence(name, tests), findings,
+        _settle(case, name, confidence, tests, findings),
+    )  # fmt: skip
+
+
+def subjects(rows: Sequence[Row]) -> list[list[Row]]:
+    """The rows by what they are about, each subject in the order of its first row."""
+    found: dict[tuple[Any, ...], list[Row]] = {}
+    for row in rows:
+        found.setdefault((row["family"], row["task"], row["asked_depth"]), []).append(row)
+    return list(found.values())
+
+
+_NOTHING_TRAINED = ("one training of the network that ends with an accuracy",)
+
+
+def _findings(tests: Mapping[str, Test]) -> tuple[LimitFinding, ...]:
+    """Holm's correction is over the limits that could be tested."""
+    tested = {name: test.p_value for name, test in tests.items() if test.p_value is not None}
+    adjusted = holm(tested)
+    return tuple(_finding(name, test, adjusted.get(name)) for name, test in tests.items())
+
+
+def _finding(name: str, test: Test, adjusted: float | None) -> LimitFinding:
+    fires = test.stopped and bool(test.symptoms)
+    binds = False if not fires else None if adjusted is None else adjusted < ALPHA
+    return LimitFinding(name, binds, test.symptoms, adjusted, test.share)
+
+
+def _named(
+    case: Case, tests: Mapping[str, Test], findings: Sequence[LimitFinding]
+) -> tuple[str, str | None]:
+    """The limit that is named and how sure that is."""
+    binding = {each.name: each for each in findings if each.binds}
+    explaining = [n for n in PRECEDENCE if n in binding and _explains(n, tests[n])]
+    if explaining:
+        return explaining[0], _confidence(case, explaining, tests, binding)
+    if binding:
+        return max(binding, key=lambda name: _mean_share(tests[name])), "weak"
+    if case.deeper_pays:
+        return "none", "strong" if case.compared["deeper"].low >= case.margin else "weak"
+    return "undetermined", None
+
+
+def _explains(name: str, test: Test) -> bool:
+    """Its remedy recovers half of the loss; that depth brings little is its own explanation."""
+    return name == "compute" or _mean_share(test) >= HALF
+
+
+def _mean_share(test: Test) -> float:
+    return 0.0 if test.share is None else test.share.mean
+
+
+def _confidence(
+    case: Case,
+    explaining: Sequence[str],
+    tests: Mapping[str, Test],
+    binding: Mapping[str, LimitFinding],
+) -> str:
+    """Strong: beyond the noise by far, with seeds enough, most of the loss recovered, and no other
+    limit that would explain it as well."""
+    name = explaining[0]
+    p, test = binding[name].p_value, tests[name]
+    sure = p is not None and p < STRONG_ALPHA and len(case.trials.asked) > FEWEST_SEEDS
+    enough = name == "compute" or (test.share is not None and test.share.low >= HALF)
+    rivals = [n for n in explaining[1:] if (n in OF_TRAINING) == (name in OF_TRAINING)]
+    expected = {"gradients": {"degradation", "optimization"}, "optimization": {"degradation"}}
+    alone = set(rivals) <= expected.get(name, set()) | {"compute"}
+    return "strong" if sure and enough and alone else "weak"
+
+
+def _evidence(name: str, tests: Mapping[str, Test]) -> tuple[str, ...]:
+    if name in tests:
+        return tuple(dict.fromkeys((*tests[name].symptoms, *tests[name].evidence)))
+    return tests["compute"].evidence
+
+
+def _failures(case: Case) -> tuple[str, ...]:
+    """Why nothing could be compared."""
+    reasons = [row["reason"] for row in case.trials.rows if row.get("reason")]
+    reasons += [row["note"] for row in case.probes if row["quantity"] == "failed"]
+    return tuple(dict.fromkeys(map(str, reasons)))[:3]
+
+
+def _settle(
+    case: Case,
+    name: str,
+    confidence: str | None,
+    tests: Mapping[str, Test],
+    findings: Sequence[LimitFinding],
+) -> tuple[str, ...]:
+    """What would settle it, where it is not settled."""
+    if confidence == "strong":
+        return ()
+    return tuple(_unsettled(case, name, tests, findings))
+
+
+def _unsettled(
+    case: Case, name: str, tests: Mapping[str, Test], findings: Sequence[LimitFinding]
+) -> Iterator[str]:
+    if not case.trials.shallower:
+        yield "a depth that has shallower ones to compare with"
+        return
+    fresh = len(case.trials.asked) - 1
+    open_ = [each for each in findings if each.binds is None]
+    if open_:
+        listed = ", ".join(each.name for each in open_)
+        yield f"a remedy for {listed} that could be tried, on fresh seeds (leave out --quick)"
+    missed = [e for e in findings if e.binds is False and e.symptoms and tests[e.name].stopped]
+    for each in missed:
+        yield (
+            f"more seeds than {fresh}: {each.name} fires, but its best remedy wins too little for "
+            f"its noise (adjusted p = {each.p_value:.2g})"
+        )
+    if name == "undetermined" and not missed and not open_:
+        gain = case.compared.get("deeper")
+        if gain is not None and gain.low < case.margin < gain.high:
+            yield (
+                f"more seeds than {fresh}: whether the last doubling of depth brought the margin "
+                f"cannot be told (95% bounds {100 * gain.low:.1f} and {100 * gain.high:.1f} points)"
+            )
+        else:
+            yield "a remedy that was not tried: none of those tried wins back what is lost"
+    if name not in ("undetermined", "none") and fresh < FEWEST_SEEDS:
+        yield f"at least {FEWEST_SEEDS} fresh seeds instead of {fresh}"
+
+
+def _verdict(
+    case: Case,
+    name: str,
+    confidence: str | None,
+    evidence: tuple[str, ...],
+    findings: tuple[LimitFinding, ...],
+    settle: tuple[str, ...],
+) -> LimitsVerdict:
+    return LimitsVerdict(
+        family=case.family,
+        depth=case.depth,
+        reference_depth=case.reference,
+        task=case.task,
+        name=name,
+        confidence=confidence,
+        evidence=evidence,
+        limits=findings,
+        remedies=ranked(case),
+        settle=settle,
+        hints=structure_hints(case.probes, case.depth),
+    )

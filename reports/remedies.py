@@ -1,0 +1,145 @@
+"""The remedies that were tried, ranked by the share of the loss that each alone recovers."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from .case import OF_TRAINING, Case
+from .paired import Paired
+from .tables import Row
+from .trials import FIT, HELD_OUT, MORE_DATA, BySeed, score
+
+
+@dataclass(frozen=True)
+class RemedyFinding:
+    """What one remedy alone brought.
+
+    Attributes:
+        change: what was changed.
+        recovered_share: of the accuracy lost against the best shallower depth, or else of what is
+            missing to 100%; None where nothing is lost.
+        low, high: one-sided 95% bounds; None for the seed that chose alone.
+        points: percent points of accuracy won, in `metric`.
+        cost_ratio: training time over that of the network as asked.
+        seeds: fresh ones; 0 means the one that chose.
+    """
+
+    name: str
+    limit: str
+    change: str
+    metric: str
+    points: float
+    recovered_share: float | None
+    low: float | None
+    high: float | None
+    cost_ratio: float | None
+    seeds: int
+
+    def as_dict(self) -> dict[str, Any]:
+        """The entry of `remedies` in the JSON verdict."""
+        return dict(vars(self))
+
+
+def ranked(case: Case) -> tuple[RemedyFinding, ...]:
+    """One finding a remedy, the best of its strengths, by the share it recovers, then by points."""
+    found = {(each.name, each.limit): each for each in _screened(case)}
+    found |= {(each.name, each.limit): each for each in _confirmed(case)}
+
+    def rank(each: RemedyFinding) -> tuple[float, float, str]:
+        share = each.recovered_share if each.recovered_share is not None else 0.0
+        return -share, -each.points, each.name
+
+    return tuple(sorted(found.values(), key=rank))
+
+
+def _confirmed(case: Case) -> Iterator[RemedyFinding]:
+    """Remedies trained with fresh seeds; early stopping and more data have seeds of their own."""
+    for name, gain in case.compared.items():
+        limit, _, remedy = name.partition(": ")
+        if remedy:
+            rows = case.trials.confirmed(limit).get(remedy, {})
+            if rows or remedy == "early stopping":
+                yield _finding(case, remedy, limit, rows, gain)
+    more = case.compared.get("data here")
+    sized = case.trials.sized(case.depth)
+    if more is not None and sized:
+        rows = sized[max(sized)]
+        yield _finding(case, MORE_DATA, "data", rows, more, change=f"n={max(sized)}")
+
+
+def _finding(
+    case: Case, name: str, limit: str, rows: BySeed, gain: Paired, change: str | None = None
+) -> RemedyFinding:
+    share = case.share(limit, gain)
+    row = next(iter(rows.values()), None)
+    words = change or (str(row["change"]) if row else "the best epoch")
+    return RemedyFinding(
+        name=name,
+        limit=limit,
+        change=words,
+        metric=_metric(limit),
+        points=100 * gain.mean,
+        recovered_share=None if share is None else share.mean,
+        low=None if share is None else share.low,
+        high=None if share is None else share.high,
+        cost_ratio=_cost_ratio(case, rows),
+        seeds=gain.n,
+    )
+
+
+def _screened(case: Case) -> Iterator[RemedyFinding]:
+    """The best strength of each remedy on the seed that chose."""
+    best: dict[tuple[str, str], Row] = {}
+    for row in case.trials.screened():
+        place = str(row["remedy"]), str(row["limit"])
+        if _score(row) > _score(best.get(place)):
+            best[place] = row
+    for (name, limit), row in best.items():
+        gain = _one_seed_gain(case, limit, row)
+        if gain is not None:
+            lost = case.lost(limit)
+            yield RemedyFinding(
+                name=name,
+                limit=limit,
+                change=str(row["change"]),
+                metric=_metric(limit),
+                points=100 * gain,
+                recovered_share=gain / lost if lost and lost >= case.margin else None,
+                low=None,
+                high=None,
+                cost_ratio=_cost_ratio(case, {int(row["seed"]): row}),
+                seeds=0,
+            )
+
+
+def _score(row: Row | None) -> float:
+    if row is None:
+        return -1.0
+    value = score(row, _what(str(row["limit"])))
+    return -1.0 if value is None else value
+
+
+def _one_seed_gain(case: Case, limit: str, row: Row) -> float | None:
+    asked = case.trials.asked.get(int(row["seed"]))
+    before = None if asked is None else score(asked, _what(limit))
+    after = score(row, _what(limit))
+    return None if before is None or after is None else after - before
+
+
+def _cost_ratio(case: Case, rows: BySeed) -> float | None:
+    """Time of training over that of the network as asked."""
+    ours, theirs = _seconds(rows), _seconds(case.trials.asked)
+    return None if ours is None or not theirs else ours / theirs
+
+
+def _seconds(rows: BySeed) -> float | None:
+    known = sorted(row["train_seconds"] for row in rows.values() if row.get("train_seconds"))
+    return known[len(known) // 2] if known else None
+
+
+def _what(limit: str) -> str:
+    return FIT if limit in OF_TRAINING else HELD_OUT
+
+
+def _metric(limit: str) -> str:
+    return "train_accuracy" if limit in OF_TRAINING else "validation_accuracy"

@@ -1,0 +1,176 @@
+"""The trainings of a limits experiment as paired comparisons over seeds.
+
+Two scores of a training count: how well it fits its training data (in eval mode, without
+augmentation) and how well it does on data held out, both accuracies as fractions. A training that
+diverged does as well as chance; one that ended otherwise says nothing.
+"""
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from .paired import Paired, paired
+from .tables import Row
+
+FIT, HELD_OUT = "fit", "held_out"
+TUNED = "tuned learning rate"
+MORE_DATA = "twice the data"
+
+BySeed = Mapping[int, Row]
+
+
+def score(row: Row, what: str) -> float | None:
+    """An accuracy of a trial, a fraction; None where there is none."""
+    if row["status"] == "diverged":
+        return 1 / float(row["classes"])
+    if what == FIT:
+        return row.get("train_accuracy")
+    known = (row.get("validation_accuracy"), row.get("test_accuracy"))
+    return next((value for value in known if value is not None), None)
+
+
+def capped_loss(row: Row) -> float | None:
+    """The training loss, at most that of a network that knows nothing: ln(classes)."""
+    chance = math.log(row["classes"])
+    if row["status"] == "diverged":
+        return chance
+    loss = row.get("train_loss")
+    return None if loss is None else min(loss, chance)
+
+
+@dataclass(frozen=True)
+class Trials:
+    """The trials of one subject.
+
+    Attributes:
+        rows: as the study holds them.
+    """
+
+    rows: tuple[Row, ...]
+
+    @cached_property
+    def depth(self) -> int:
+        """The depth asked about."""
+        return int(self.rows[0]["asked_depth"])
+
+    @cached_property
+    def asked(self) -> BySeed:
+        """The network as asked, by seed."""
+        return self._by_seed(role="asked")
+
+    @cached_property
+    def shallower(self) -> dict[int, BySeed]:
+        """Each shallower depth by seed, the shallowest first."""
+        rows = [row for row in self.rows if row["role"] == "shallower"]
+        depths = sorted({int(row["depth"]) for row in rows})
+        return {depth: self._by_seed(role="shallower", depth=depth) for depth in depths}
+
+    @cached_property
+    def tuned(self) -> BySeed:
+        """The network at the better learning rate that was found, if any, by seed."""
+        return self._by_seed(role="confirmation", remedy=TUNED)
+
+    def confirmed(self, limit: str) -> dict[str, BySeed]:
+        """The remedies of a limit that were trained with fresh seeds, by name and seed."""
+        rows = [r for r in self.rows if r["role"] == "confirmation" and r["limit"] == limit]
+        names = dict.fromkeys(str(row["remedy"]) for row in rows)
+        return {
+            name: self._by_seed(role="confirmation", limit=limit, remedy=name) for name in names
+        }
+
+    def screened(self) -> list[Row]:
+        """The trials of the seed that chose."""
+        return [row for row in self.rows if row["role"] == "screening"]
+
+    def window(self, depth: int) -> dict[float, Row]:
+        """The seed that chose at each learning rate tried, at a depth."""
+        roles = ("asked", "shallower", "window")
+        rows = [r for r in self.rows if r["role"] in roles and r["depth"] == depth]
+        return {r["learning_rate"]: r for r in rows if r["seed"] == 0}
+
+    def sized(self, depth: int) -> dict[int, BySeed]:
+        """The trainings on parts and multiples of the data at a depth, by size and seed, those on
+        all of it included."""
+        rows = [r for r in self.rows if r["role"] == "data" and r["depth"] == depth]
+        sizes = {int(r["n_train"]) for r in rows if r.get("n_train")}
+        found = {n: self._by_seed(role="data", depth=depth, n_train=n) for n in sorted(sizes)}
+        whole = self.asked if depth == self.depth else self.shallower.get(depth, {})
+        for row in list(whole.values())[:1]:
+            if row.get("n_train"):
+                found[int(row["n_train"])] = whole
+        return dict(sorted(found.items()))
+
+    def best_shallower(self, what: str) -> int | None:
+        """The shallower depth with the best mean score."""
+        means = {depth: mean(by_seed, what) for depth, by_seed in self.shallower.items()}
+        known = {depth: value for depth, value in means.items() if value is not None}
+        return max(known, key=lambda depth: (known[depth], -depth), default=None)
+
+    def _by_seed(self, **wanted: Any) -> BySeed:
+        rows = [r for r in self.rows if all(r.get(k) == v for k, v in wanted.items())]
+        return {int(r["seed"]): r for r in sorted(rows, key=lambda r: int(r["seed"]))}
+
+
+def mean(by_seed: BySeed, what: str) -> float | None:
+    """The mean score over the seeds that have one."""
+    known = [value for row in by_seed.values() if (value := score(row, what)) is not None]
+    return math.fsum(known) / len(known) if known else None
+
+
+class Comparisons:
+    """Paired differences that borrow strength from each other: name them all, then ask."""
+
+    def __init__(self) -> None:
+        self._differences: dict[str, list[float]] = {}
+        self._floors: dict[str, float] = {}
+
+    @property
+    def names(self) -> frozenset[str]:
+        """Those that have been put."""
+        return frozenset(self._differences)
+
+    def add(self, name: str, better: BySeed, worse: BySeed | Sequence[BySeed], what: str) -> None:
+        """The score of `better` less the best of `worse`, for each seed that all have."""
+        others = [worse] if isinstance(worse, Mapping) else [each for each in worse if each]
+        pairs = [
+            (score(better[seed], what), [score(each[seed], what) for each in others])
+            for seed in better
+            if all(seed in each for each in others)
+        ]
+        known = [
+            (a, max(b for b in bs if b is not None))
+            for a, bs in pairs
+            if a is not None and any(b is not None for b in bs)
+        ]
+        self.put(name, [a - b for a, b in known], _floor(known, _examples(better, what)))
+
+    def put(self, name: str, differences: Sequence[float], floor: float) -> None:
+        """Differences that were found otherwise, and the least variance of one."""
+        self._differences[name] = list(differences)
+        self._floors[name] = floor
+
+    def difference(self, name: str, first: str, second: str) -> None:
+        """Of two comparisons that are there, the first less the second."""
+        pairs = zip(self._differences[first], self._differences[second], strict=False)
+        floor = self._floors[first] + self._floors[second]
+        self.put(name, [a - b for a, b in pairs], floor)
+
+    def results(self) -> dict[str, Paired]:
+        """Each comparison that has a difference."""
+        return paired(self._differences, self._floors)
+
+
+def _examples(by_seed: BySeed, what: str) -> int:
+    names = ("n_train",) if what == FIT else ("n_validation", "n_test")
+    rows = list(by_seed.values())[:1]
+    return next((int(r[name]) for r in rows for name in names if r.get(name)), 1_000)
+
+
+def _floor(pairs: Iterable[tuple[float, float]], examples: int) -> float:
+    """The binomial variance of a difference of two accuracies on so many examples."""
+    inside = [(min(max(x, 1 / examples), 1 - 1 / examples)) for pair in pairs for x in pair]
+    if not inside:
+        return 0.0
+    return 2 * math.fsum(x * (1 - x) for x in inside) / len(inside) / examples
