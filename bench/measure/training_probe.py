@@ -1,0 +1,131 @@
+"""Reads the layers on the path of depth during a training step: what flows, and what it changes.
+
+While a step is watched, hooks take the norm of each layer's output and of its gradient; outside of
+watched steps there is no hook. Weights are compared before and after the step. A watched step has
+one more pass over activations, gradients and weights, a copy of the weights, and waits for the
+device at its end; `bench_training_probe` in `bench/bench_harness.py` measures what that costs.
+"""
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from .hidden import hidden_layers, watched, weight_layers
+
+# Between these norms no square that matters leaves single precision (1e-38 to 3e38).
+_LEAST, _MOST = 1e-15, 1e18
+
+
+@dataclass(frozen=True, kw_only=True)
+class StepSignals:
+    """One watched step. Values that are not finite stay so.
+
+    Attributes:
+        activation_rms: of h, by the name of the layer's call, in the order of the forward.
+        gradient_rms: of ∂L/∂h where it arrives; L is what is differentiated, with the penalties
+            and the loss scale that there are.
+        update_ratio: ‖ΔW‖ / ‖W‖ of each weight layer, W before the step; those whose weights are
+            zero are left out.
+    """
+
+    step: int
+    activation_rms: dict[str, float]
+    gradient_rms: dict[str, float]
+    update_ratio: dict[str, float]
+
+
+class TrainingProbe:
+    """Watches steps of one training; `steps` are those watched so far.
+
+    The layers are looked up at the first watched step of a model: it must keep them from then on.
+    """
+
+    def __init__(self) -> None:
+        self.steps: list[StepSignals] = []
+        self._model: nn.Module | None = None
+        self._hidden: dict[str, nn.Module] = {}
+        self._weights: dict[str, Tensor] = {}
+
+    @contextmanager
+    def watch(self, model: nn.Module, step: int) -> Iterator[None]:
+        """Enter around the forward, backward and update of a step; of several forwards the last
+        counts. An error inside is passed on, and leaves no hook and no entry for the step."""
+        self._look_up(model)
+        outputs: dict[str, _Measured] = {}
+        gradients: dict[str, _Measured] = {}
+
+        # At once, since what comes next may work in place; kept tensors would take memory, too.
+        def see(name: str, output: Tensor) -> None:
+            outputs[name] = _norm(output.detach()), output.numel()
+            if output.requires_grad:
+                output.register_hook(lambda g: gradients.update({name: (_norm(g), g.numel())}))
+
+        with torch.no_grad():
+            before = [weight.clone() for weight in self._weights.values()]
+        with watched(model, self._hidden, see):
+            yield
+        backward = {name: gradients[name] for name in outputs if name in gradients}
+        self.steps.append(
+            StepSignals(
+                step=step,
+                activation_rms=_root_mean_squares(outputs),
+                gradient_rms=_root_mean_squares(backward),
+                update_ratio=_update_ratios(self._weights, before),
+            )
+        )
+
+    def _look_up(self, model: nn.Module) -> None:
+        if self._model is not model:
+            self._model = model
+            self._hidden = hidden_layers(model)
+            self._weights = _trained_weights(model)
+
+
+_Measured = tuple[Tensor, int]
+"""The norm of a tensor, and how many elements it has."""
+
+
+def _norm(values: Tensor) -> Tensor:
+    """In double precision; where that takes twice as long, only if single is not enough."""
+    if values.dtype is torch.float32 and values.is_cpu:
+        norm: Tensor = torch.linalg.vector_norm(values)
+        if _LEAST < norm.item() < _MOST:
+            return norm
+    found: Tensor = torch.linalg.vector_norm(values, dtype=torch.float64)
+    return found
+
+
+def _root_mean_squares(measured: Mapping[str, _Measured]) -> dict[str, float]:
+    values = _numbers([norm for norm, _ in measured.values()])
+    counts = [math.sqrt(max(1, elements)) for _, elements in measured.values()]
+    return {n: v / c for n, v, c in zip(measured, values, counts, strict=True)}
+
+
+def _numbers(scalars: Sequence[Tensor]) -> list[float]:
+    """All in one transfer."""
+    numbers: list[float] = torch.stack(list(scalars)).tolist() if scalars else []
+    return numbers
+
+
+def _trained_weights(model: nn.Module) -> dict[str, Tensor]:
+    return {
+        name: weight
+        for name, layer in weight_layers(model).items()
+        if isinstance(weight := getattr(layer, "weight", None), Tensor) and weight.requires_grad
+    }
+
+
+@torch.no_grad()
+def _update_ratios(weights: Mapping[str, Tensor], before: list[Tensor]) -> dict[str, float]:
+    """`before` is used up."""
+    if not weights:
+        return {}
+    sizes = torch._foreach_norm(before)
+    torch._foreach_sub_(before, list(weights.values()))
+    numbers = _numbers([*sizes, *torch._foreach_norm(before)])
+    pairs = zip(weights, numbers[: len(weights)], numbers[len(weights) :], strict=True)
+    return {name: change / size for name, size, change in pairs if size != 0}

@@ -1,0 +1,192 @@
+"""What a probe reads of a training step, against the same step by hand; and what it leaves."""
+
+import math
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from bench.measure.training_probe import StepSignals, TrainingProbe
+
+LEARNING_RATE = 0.1
+
+
+def normal(*shape: int) -> Tensor:
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(0))
+
+
+class Twice(nn.Module):
+    """Calls one layer twice."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.shared = nn.Linear(3, 3)
+        self.head = nn.Linear(3, 2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.head(self.shared(self.shared(x)))
+
+
+def step(model: nn.Module, inputs: Tensor, *, scale: float = 1.0) -> None:
+    """Of stochastic gradient descent on the mean square of the output."""
+    model.zero_grad()
+    (scale * model(inputs).square().mean()).backward()
+    with torch.no_grad():
+        for parameter in model.parameters():
+            if parameter.grad is not None:
+                parameter -= LEARNING_RATE * parameter.grad
+
+
+def watched_step(model: nn.Module, inputs: Tensor, *, scale: float = 1.0) -> StepSignals:
+    probe = TrainingProbe()
+    with probe.watch(model, 7):
+        step(model, inputs, scale=scale)
+    (found,) = probe.steps
+    return found
+
+
+def rms(values: Tensor) -> float:
+    return math.sqrt(float(values.detach().double().square().mean()))
+
+
+def hooks(model: nn.Module) -> int:
+    return sum(
+        len(m._forward_hooks) + len(m._forward_pre_hooks) + len(m._backward_hooks)
+        for m in model.modules()
+    )
+
+
+def test_figures_are_those_computed_by_hand() -> None:
+    """Of outputs and their gradients before the update, and of what the update changed."""
+    first, last = nn.Linear(3, 4), nn.Linear(4, 2)
+    inputs = normal(5, 3)
+    h = first(inputs)
+    h.retain_grad()
+    last(h.tanh()).square().mean().backward()
+    assert h.grad is not None
+    ratios = {
+        name: LEARNING_RATE * rms(layer.weight.grad) / rms(layer.weight)
+        for name, layer in {"0": first, "2": last}.items()
+        if layer.weight.grad is not None
+    }
+    found = watched_step(nn.Sequential(first, nn.Tanh(), last), inputs)
+    assert found.step == 7
+    assert found.activation_rms == pytest.approx({"0": rms(h)})
+    assert found.gradient_rms == pytest.approx({"0": rms(h.grad)})
+    assert found.update_ratio == pytest.approx(ratios, rel=1e-4)
+
+
+def test_a_watched_step_changes_the_weights_as_any_other() -> None:
+    """To the bit."""
+    plain, watched = Twice(), Twice()
+    watched.load_state_dict(plain.state_dict())
+    step(plain, normal(5, 3))
+    watched_step(watched, normal(5, 3))
+    assert all(map(torch.equal, plain.parameters(), watched.parameters()))
+
+
+def test_each_call_of_a_layer_counts_and_its_weights_once() -> None:
+    """In the order of the forward."""
+    found = watched_step(Twice(), normal(5, 3))
+    assert list(found.activation_rms) == list(found.gradient_rms) == ["shared", "shared#2"]
+    assert found.activation_rms["shared"] != found.activation_rms["shared#2"]
+    assert list(found.update_ratio) == ["shared", "head"]
+
+
+@pytest.mark.parametrize("scale", [1e-25, 1e-30, 1e25])
+def test_gradients_whose_squares_leave_single_precision_are_seen(scale: float) -> None:
+    """They go with the loss."""
+    model, inputs = Twice(), normal(5, 3)
+    weights = {name: value.clone() for name, value in model.state_dict().items()}
+    usual = watched_step(model, inputs)
+    model.load_state_dict(weights)
+    scaled = watched_step(model, inputs, scale=scale)
+    expected = {name: scale * value for name, value in usual.gradient_rms.items()}
+    assert scaled.gradient_rms == pytest.approx(expected, rel=1e-5)
+
+
+def test_what_is_not_finite_stays_so() -> None:
+    """Downstream of it, and for weights that became so."""
+    model = Twice()
+    found = watched_step(model, torch.full((5, 3), math.nan))
+    for values in (found.activation_rms, found.gradient_rms, found.update_ratio):
+        assert all(map(math.isnan, values.values()))
+    assert len(found.update_ratio) == 2
+
+
+def test_weights_of_zero_have_no_ratio() -> None:
+    """There is nothing to compare their change with."""
+    model = Twice()
+    nn.init.zeros_(model.head.weight)
+    assert list(watched_step(model, normal(5, 3)).update_ratio) == ["shared"]
+
+
+def test_frozen_layers_have_outputs_only() -> None:
+    """No gradient arrives at them, and nothing changes them."""
+    model = Twice()
+    model.shared.requires_grad_(False)
+    found = watched_step(model, normal(5, 3))
+    assert list(found.activation_rms) == ["shared", "shared#2"]
+    assert found.gradient_rms == {}
+    assert list(found.update_ratio) == ["head"]
+
+
+def test_a_network_without_hidden_layers_has_its_weights_only() -> None:
+    """The output is no hidden layer."""
+    found = watched_step(nn.Linear(3, 2), normal(5, 3))
+    assert (found.activation_rms, found.gradient_rms) == ({}, {})
+    assert list(found.update_ratio) == [""]
+
+
+def test_what_works_in_place_later_does_not_change_what_was_read() -> None:
+    """A norm is taken at once."""
+    twins = [
+        nn.Sequential(nn.Linear(3, 3), nn.ReLU(inplace=inplace), nn.Linear(3, 2))
+        for inplace in (False, True)
+    ]
+    twins[1].load_state_dict(twins[0].state_dict())
+    first, second = (watched_step(twin, normal(5, 3)) for twin in twins)
+    assert first == second
+
+
+def test_nothing_remains_after_a_watched_step() -> None:
+    """The model's own hook does."""
+    model = Twice()
+    model.shared.register_forward_hook(lambda *_: None)
+    probe = TrainingProbe()
+    with probe.watch(model, 0):
+        step(model, normal(5, 3))
+        assert hooks(model) > 1
+    assert hooks(model) == 1
+    step(model, normal(5, 3))
+    assert len(probe.steps) == 1
+
+
+def test_nothing_remains_after_an_error() -> None:
+    """There is no entry for the step; the next one has its own."""
+    model, probe = Twice(), TrainingProbe()
+    with pytest.raises(RuntimeError), probe.watch(model, 0):
+        step(model, normal(5, 4))
+    assert hooks(model) == 0
+    assert probe.steps == []
+    with probe.watch(model, 1):
+        step(model, normal(5, 3))
+    assert [each.step for each in probe.steps] == [1]
+
+
+def test_a_probe_can_go_on_to_another_model() -> None:
+    """It looks the layers up anew."""
+    probe = TrainingProbe()
+    for model in (Twice(), nn.Sequential(nn.Linear(3, 3), nn.Linear(3, 2))):
+        with probe.watch(model, 0):
+            step(model, normal(5, 3))
+    assert [list(each.activation_rms) for each in probe.steps] == [["shared", "shared#2"], ["0"]]
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.bfloat16])
+def test_other_types_are_measured_in_double_precision(dtype: torch.dtype) -> None:
+    """The norm is that of the values as they are."""
+    model, inputs = Twice().to(dtype), normal(5, 3).to(dtype)
+    first = model.shared(inputs)
+    found = watched_step(model, inputs)
+    assert found.activation_rms["shared"] == pytest.approx(rms(first), rel=1e-9)
