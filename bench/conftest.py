@@ -23,7 +23,10 @@ PRECISION = 0.01
 COLUMNS = ["median", "iqr", "rounds", "iterations"]
 
 # Cells are timed before the trainings begin, which fill every core.
-ORDER = ("harness", "cost", "accuracy")
+ORDER = ("harness", "cost", "accuracy", "limits")
+
+# Kinds that run only where a mark expression asks for them.
+ON_DEMAND = ("harness", "limits")
 
 # A cell that failed was not timed, which its own line says; and what torch.compile uses of PyTorch.
 _NOT_THE_USERS = (
@@ -80,6 +83,9 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "trainings" in metafunc.fixturenames:
         params = [_param(seeds, str(seeds[0])) for seeds in asked.trainings]
         metafunc.parametrize("trainings", params)
+    if "network" in metafunc.fixturenames:
+        params = [_param(network, str(network)) for network in asked.networks]
+        metafunc.parametrize("network", params)
 
 
 def _param(value: object, name: str) -> Any:
@@ -91,9 +97,9 @@ def _param(value: object, name: str) -> Any:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: ORDER.index(_kind(item)))
     if not config.getoption("markexpr"):
-        harness = [item for item in items if _kind(item) == "harness"]
-        config.hook.pytest_deselected(items=harness)
-        items[:] = [item for item in items if item not in harness]
+        unasked = [item for item in items if _kind(item) in ON_DEMAND]
+        config.hook.pytest_deselected(items=unasked)
+        items[:] = [item for item in items if item not in unasked]
 
 
 def _params(item: pytest.Item) -> dict[str, Any]:
@@ -267,6 +273,33 @@ def train(
             _conclude({run.status for run in runs}, runs[0].reason)
 
     return run
+
+
+@pytest.fixture
+def attribute(
+    request: pytest.FixtureRequest, benchmark: Any, clock: Clock
+) -> Callable[[Training], None]:
+    """Finds the evidence on what stops a network; the times of its own trainings are the rounds."""
+
+    def run(network: Training) -> None:
+        benchmark.group, benchmark.params = f"{network.family} limits", network.params()
+        phases = summaries.Phases(lambda words: _say(request, f"limits   {network}  {words}"))
+        rows = request.config.stash[_STUDY].attribute(network, phases.finished)
+        _tell(request, f"{network}  {summaries.evidence_words(rows)}")
+        benchmark.extra_info.update(plain(summaries.evidence_info(rows)))
+        seconds = summaries.asked_seconds(rows)
+        if seconds:
+            replay(seconds, 1, benchmark, clock)
+        else:
+            _conclude({"skipped"}, "no training of the network as asked ended well")
+
+    return run
+
+
+def _say(request: pytest.FixtureRequest, line: str) -> None:
+    """A line between two finished items."""
+    with _plugin(request.config, "capturemanager").global_and_fixture_disabled():
+        request.config.get_terminal_writer().line(line)
 
 
 def _tell(request: pytest.FixtureRequest, line: str) -> None:

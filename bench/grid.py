@@ -14,11 +14,13 @@ from .train import tasks
 
 @dataclass(frozen=True)
 class Grid:
-    """`trainings` holds one tuple a (family, depth): its seeds."""
+    """`trainings` holds one tuple a (family, depth): its seeds; `networks` the deepest training of
+    each family, whose limits may be measured."""
 
     families: tuple[Family, ...]
     cells: tuple[Cell, ...]
     trainings: tuple[tuple[Training, ...], ...]
+    networks: tuple[Training, ...] = ()
 
 
 def make(options: Options) -> Grid:
@@ -36,7 +38,8 @@ def make(options: Options) -> Grid:
     return Grid(
         tuple(found.values()),
         tuple(cell for point in points for cell in _cells(*point, options)),
-        tuple(tuple(_trainings(*point, options)) for point in points),
+        trainings := tuple(tuple(_trainings(*point, options)) for point in points),
+        tuple({seeds[0].family: seeds[0] for seeds in trainings}.values()),
     )
 
 

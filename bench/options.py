@@ -49,6 +49,7 @@ class Options:
     run_timeout: float = 3600.0
     store: Path = DEFAULT_PATH
     resume: bool = False
+    quick: bool = False
 
     def __post_init__(self) -> None:
         self._check_choices()
@@ -161,6 +162,7 @@ SWITCHES = {
     "--cuda-graphs": "forward and step of cells replayed as a CUDA graph",
     "--flush-l2": "write over the GPU's L2 cache before each timed pass",
     "--resume": "measure only what is missing or failed",
+    "--quick": "limits: only the screen, twins and learning rates",
 }
 
 
@@ -188,4 +190,5 @@ def read(
         **chosen,
         variants=tuple(name for name in VARIANTS if name in given),
         resume="resume" in given,
+        quick="quick" in given,
     )

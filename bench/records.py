@@ -61,6 +61,7 @@ class Training:
     Attributes:
         treatments: specs of what is changed besides (`l1:strength=1e-05`), see `train.treatments`.
         curves: evaluate on the validation split after each epoch too.
+        test: look at the test split; where there is no validation split, it is looked at anyway.
     """
 
     family: str
@@ -77,11 +78,12 @@ class Training:
     threads: int
     treatments: tuple[str, ...] = ()
     curves: bool = False
+    test: bool = True
 
     def settings(self) -> dict[str, Any]:
         """What a record of the run repeats of it."""
         chosen = dict(vars(self))
-        del chosen["curves"]
+        del chosen["curves"], chosen["test"]
         return chosen
 
     def params(self) -> dict[str, str | int]:

@@ -1,7 +1,7 @@
 """One session of `pytest bench`: what was asked, what is kept, what was measured."""
 
 import itertools
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,8 @@ from .cell_info import cell_info
 from .families import Family
 from .grid import Grid
 from .isolate import Children, Outcome, OutOfTimeError, is_out_of_memory, time_limit
+from .limits.evidence import Trial
+from .limits.run import PRELOAD, evidence
 from .measure import kernels, machine
 from .measure.latency import Clock
 from .options import Options
@@ -61,6 +63,7 @@ class Study:
         self._started = self._store.document
         self._children = Children(preload=("bench.cost", "bench.train.runs", "fvcore.nn"))
         self._records: dict[Cell, CellRecord] = {}
+        self._limits: list[dict[str, Any]] = []
         self._too_large: dict[tuple[str, int], CellRecord] = {}
         self._runs = Runs(
             self._families,
@@ -163,6 +166,21 @@ class Study:
         self._runs.start(itertools.chain.from_iterable(self._grid.trainings))
         return self._runs.wait(trainings)
 
+    def attribute(self, network: Training, tell: Callable[[Trial], None]) -> list[dict[str, Any]]:
+        """The evidence rows on what stops a network, see `limits.experiment`."""
+        rows = evidence(
+            network,
+            self._options,
+            self._store,
+            Children(preload=PRELOAD),
+            seeds=self._options.seeds,
+            quick=self._options.quick,
+            tell=tell,
+        )
+        self._store.keep("limits", key("limits", network), {"status": "ok", "rows": rows})
+        self._limits += rows
+        return rows
+
     def document(self) -> dict[str, Any]:
         """The `howdeep` object of the study's JSON, with every cell asked for."""
         after = machine.environment(threads=self._options.threads)
@@ -172,7 +190,7 @@ class Study:
             "reference_kernels": self._started["reference_kernels"],
             "cells": [self._row(cell) for cell in self._grid.cells],
             "runs": plain(self._runs.finished()),
-            "limits": [],
+            "limits": plain(self._limits),
         }
 
     def _row(self, cell: Cell) -> dict[str, Any]:

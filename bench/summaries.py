@@ -1,9 +1,10 @@
 """What is said of a finished cell or of the trainings of one depth: a line, and a row's facts."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from statistics import fmean, median, quantiles
 from typing import Any
 
+from .limits.evidence import Trial, failed
 from .records import CellRecord, RunRecord
 
 
@@ -40,3 +41,49 @@ def training_info(runs: Sequence[RunRecord]) -> dict[str, Any]:
         "test_accuracy": [run.test_accuracy for run in runs],
         "warnings": failed,
     }
+
+
+class Phases:
+    """Says how far an experiment is: a line whenever another kind of trial begins."""
+
+    def __init__(self, say: Callable[[str], None]) -> None:
+        self._say = say
+        self._role: str | None = None
+        self._number = 0
+
+    def finished(self, trial: Trial) -> None:
+        """A trial is finished."""
+        self._number += 1
+        if trial.role != self._role:
+            self._role = trial.role
+            self._say(f"{trial.role} (training {self._number})")
+
+
+Rows = Sequence[Mapping[str, Any]]
+
+
+def evidence_words(rows: Rows) -> str:
+    """`63 trainings, 412 probes`, or why the network as asked cannot be trained."""
+    failure = failed(rows)
+    if failure is not None:
+        return ": ".join(failure)
+    trials = sum(row["kind"] == "trial" for row in rows)
+    return f"{trials} trainings, {len(rows) - trials} probes"
+
+
+def evidence_info(rows: Rows) -> dict[str, Any]:
+    """The `extra_info` of an experiment; its rows stand whole in the study's `limits`."""
+    asked = [row for row in rows if row.get("role") == "asked"]
+    failed = [f"seed {r['seed']}: {r['status']}: {r['reason']}" for r in asked if r["reason"]]
+    return {
+        "status": "ok" if len(failed) < len(asked) else asked[0]["status"],
+        "validation_accuracy": [row["validation_accuracy"] for row in asked],
+        "rows": len(rows),
+        "warnings": failed,
+    }
+
+
+def asked_seconds(rows: Rows) -> list[float]:
+    """Training times of the network as asked."""
+    asked = [row for row in rows if row.get("role") == "asked" and row["status"] == "ok"]
+    return [row["train_seconds"] for row in asked if row["train_seconds"]]

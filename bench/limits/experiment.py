@@ -12,7 +12,8 @@ from typing import Any
 
 from ..depth_rule import at_most, smallest
 from ..families import Family
-from ..records import RunRecord, Training
+from ..records import SETTLED, RunRecord, Training
+from ..specs import InputError
 from . import compute, data, degradation, gradients, optimization, overfitting, structure
 from .evidence import Probe, Subject, Trial
 from .examine import examined, screened
@@ -35,13 +36,20 @@ MOST_RUNGS = 6
 # A remedy that wins less accuracy than this on the seed that chooses is not tried on others.
 LEAST_GAIN = 0.01
 
-# Without a better one, networks that are changed are trained at the asked learning rate and below.
+# … and one that it trains so much better at may suit it with a remedy too.
+BETTER_TRAINED = 0.05
+
+# Networks that a remedy changes are trained at the asked learning rate and at this part of it.
 LOWER_RATE = 0.1
 
 
 def ladder(family: Family, depth: int) -> list[int]:
-    """The depths that the family has at about 1/2, 1/4, … of `depth`, the deepest first."""
-    deepest, least = at_most(family), smallest(family)
+    """The depths that the family has at about 1/2, 1/4, … of `depth`, the deepest first; none for
+    a family that neither names its depths nor has a small one."""
+    try:
+        deepest, least = at_most(family), smallest(family)
+    except InputError:
+        return []
     rungs: list[int] = []
     while len(rungs) < MOST_RUNGS and depth > max(least, SHALLOW - 1):
         depth = max(least, min(deepest(depth // 2), depth - 1))
@@ -62,7 +70,7 @@ class Experiment:
         self._lab = lab
         self._seeds = seeds
         self._quick = quick
-        self._asked = dataclasses.replace(training, seed=0, curves=not quick)
+        self._asked = dataclasses.replace(training, seed=0, curves=not quick, test=False)
         self._task = lab.task(training.task)
         family = lab.family(training.family, self._task)
         self._depths = ladder(family, training.depth)
@@ -110,8 +118,8 @@ class Experiment:
         """The network as asked and shallower ones, with all seeds; their learning rates, with the
         seed that chooses."""
         rungs = [dataclasses.replace(self._asked, depth=depth) for depth in self._depths]
-        planned = [Planned(role="asked", training=t) for t in self._seeded(self._asked)]
-        planned += [
+        asked = [Planned(role="asked", training=t) for t in self._seeded(self._asked)]
+        planned = [
             Planned(role="shallower", training=t) for rung in rungs for t in self._seeded(rung)
         ]
         factors = optimization.WINDOW
@@ -119,11 +127,20 @@ class Experiment:
         if not self._quick:
             ends = (factors[0], factors[-1])
             planned += [self._rated(rung, factor) for rung in rungs for factor in ends]
+        self._lab.begin([*asked, *planned])
+        self._train(asked)
+        if not self._can_train():
+            return
         self._train(planned)
         tuned = self._tuned()
         further = optimization.BEYOND.get(self._factor(tuned)) if tuned else None
         if further is not None:
             self._train([self._rated(self._asked, further)])
+
+    def _can_train(self) -> bool:
+        """Whether a training as asked came to its end or diverged; else no other learning rate and
+        no remedy would change why not."""
+        return any(trial.run.status in SETTLED for trial in self._of("asked"))
 
     def _factor(self, planned: Planned) -> float:
         """Of the asked learning rate, as it stands in the tables of factors."""
@@ -154,22 +171,26 @@ class Experiment:
                 yield change if asked else change.also(learning_rate=rate)
 
     def _rates(self) -> tuple[float, ...]:
-        """The asked learning rate, and the best found for the network or a lower one."""
+        """The asked learning rate, a lower one, and that at which the network itself trains, if
+        another."""
         asked = self._asked.learning_rate
-        tuned = self._tuned()
-        return asked, tuned.training.learning_rate if tuned else asked * LOWER_RATE
+        tuned = self._tuned(BETTER_TRAINED)
+        rates = [asked, asked * LOWER_RATE, *([tuned.training.learning_rate] if tuned else [])]
+        return tuple({float(f"{rate:.6g}"): rate for rate in rates}.values())
 
     def _data(self) -> None:
-        """Trainings on parts of the data with the seed that chooses, and the largest sizes with
-        all: here and at the best shallower depth, since a limit of depth is a difference."""
+        """Every depth on parts and on twice of the data, with the seed that chooses; what a
+        doubling brings, with all seeds, here and at the best shallower depth: a limit of depth is a
+        difference."""
         sizes = data.sizes(self._situation)
         telling = {n: sizes[n] for n in data.telling(sizes, self._situation.n_train)}
         reference = self._reference()
-        depths = [self._asked.depth, *([reference] if reference else [])]
-        planned = [self._sized(depth, n, sizes[n], seed=0) for depth in depths for n in sizes]
+        every = [self._asked.depth, *self._depths]
+        compared = [self._asked.depth, *([reference] if reference else [])]
+        planned = [self._sized(depth, n, sizes[n], seed=0) for depth in every for n in sizes]
         planned += [
             self._sized(depth, n, change, seed=seed)
-            for depth in depths
+            for depth in compared
             for n, change in telling.items()
             for seed in range(1, self._seeds + 1)
         ]
@@ -232,8 +253,8 @@ class Experiment:
             held.setdefault(trial.run.depth, []).append(held_out(trial.run))
         return max(held, key=lambda depth: (sum(held[depth]), -depth), default=None)
 
-    def _tuned(self) -> Planned | None:
-        """The network at the best of the tried learning rates, if it trains better there."""
+    def _tuned(self, least: float = LEAST_GAIN) -> Planned | None:
+        """The network at the best of the learning rates, if it trains so much better there."""
         tried = [
             (planned, trial.run)
             for planned, trial in self._done
@@ -241,7 +262,7 @@ class Experiment:
         ]
         asked = fitted(self._baseline_run())[0]
         planned, run = max(tried, key=lambda pair: fitted(pair[1]), default=(None, None))
-        if planned is None or run is None or fitted(run)[0] < asked + LEAST_GAIN:
+        if planned is None or run is None or fitted(run)[0] < asked + least:
             return None
         return dataclasses.replace(planned, limit=optimization.NAME, remedy=optimization.TUNED)
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from .. import cost, families
 from ..families import Family
@@ -16,6 +16,8 @@ from ..train.runs import Runs, packed, workers
 from ..train.store import Store
 from ..train.tasks import Task
 from .evidence import Probe, Trial
+
+Item = TypeVar("Item")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,6 +63,7 @@ class Lab:
             circumstances={"machine": machine.identity(options.device), "code": code},
             workers=self._workers,
             timeout=options.run_timeout,
+            kind="trial",
         )
 
     def task(self, name: str) -> Task:
@@ -78,14 +81,17 @@ class Lab:
             )
         return self._families[name]
 
+    def begin(self, planned: Iterable[Planned]) -> None:
+        """Queue what is planned, the deepest first."""
+        trainings = [each.training for each in planned]
+        for training in trainings:
+            self.family(training.family, self.task(training.task))
+        self._runs.start(sorted(trainings, key=lambda training: -training.depth))
+
     def train(self, planned: Iterable[Planned]) -> list[Trial]:
-        """The trials of what is planned, in its order; the deepest are begun first."""
+        """The trials of what is planned, in its order."""
         wanted = list(planned)
-        for each in wanted:
-            self.family(each.training.family, self.task(each.training.task))
-        self._runs.start(
-            sorted((each.training for each in wanted), key=lambda training: -training.depth)
-        )
+        self.begin(wanted)
         return [self._trial(each) for each in wanted]
 
     def _trial(self, planned: Planned) -> Trial:
@@ -105,8 +111,7 @@ class Lab:
             timeout = self._options.run_timeout
             return self._children.call(function, training, data, *more, timeout=timeout)
 
-        with ThreadPoolExecutor(self._workers) as executor:
-            return list(executor.map(lambda item: run(*item), trainings))
+        return self._at_once(lambda item: run(*item), trainings)
 
     def weigh(self, trainings: Sequence[Training]) -> list[Outcome]:
         """The facts of one training step of each."""
@@ -121,8 +126,16 @@ class Lab:
             arguments = (cell, task.input_shape, task.classes, training.optimizer)
             return self._children.call(cost.weigh, *arguments, timeout=self._options.cell_timeout)
 
+        return self._at_once(run, trainings)
+
+    def _at_once(self, call: Callable[[Item], Outcome], items: Iterable[Item]) -> list[Outcome]:
+        """After an interrupt the children are ended, and not waited for."""
         with ThreadPoolExecutor(self._workers) as executor:
-            return list(executor.map(run, trainings))
+            try:
+                return list(executor.map(call, items))
+            except BaseException:
+                self._children.close()
+                raise
 
     def _data(self, task: str) -> bytes:
         if task not in self._packed:

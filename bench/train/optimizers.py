@@ -1,5 +1,10 @@
-"""The optimizers by name: a table from name to `(parameters, *, lr, weight_decay) -> Optimizer`."""
+"""The optimizers by name: a table from name to `(parameters, *, lr, weight_decay) -> Optimizer`.
 
+Lion (Chen et al. 2023, arXiv:2302.06675), which descends by the sign of a momentum, is there where
+the optional package `pytorch_optimizer` is.
+"""
+
+import importlib.util
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -7,12 +12,25 @@ import torch
 
 MOMENTUM = 0.9
 
+
+def _momentum(parameters: Any, **options: Any) -> torch.optim.Optimizer:
+    return torch.optim.SGD(parameters, momentum=MOMENTUM, **options)
+
+
+def _lion(parameters: Any, **options: Any) -> torch.optim.Optimizer:
+    from pytorch_optimizer import Lion  # takes seconds to import
+
+    lion: torch.optim.Optimizer = Lion(parameters, **{"foreach": False, **options})
+    return lion
+
+
 OPTIMIZERS: Mapping[str, Callable[..., torch.optim.Optimizer]] = {
     "adamw": torch.optim.AdamW,
     "adam": torch.optim.Adam,
     "rmsprop": torch.optim.RMSprop,
     "sgd": torch.optim.SGD,
-    "momentum": lambda params, **options: torch.optim.SGD(params, momentum=MOMENTUM, **options),
+    "momentum": _momentum,
+    **({"lion": _lion} if importlib.util.find_spec("pytorch_optimizer") else {}),
 }
 
 

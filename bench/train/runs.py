@@ -31,6 +31,7 @@ class Runs:
             (its time does) and our code.
         workers: trainings at once.
         timeout: seconds after which a run is given up.
+        kind: under which the store keeps them.
     """
 
     def __init__(
@@ -43,6 +44,7 @@ class Runs:
         circumstances: Mapping[str, Any],
         workers: int,
         timeout: float,
+        kind: str = "run",
     ) -> None:
         self._families = families
         self._tasks = tasks
@@ -50,6 +52,7 @@ class Runs:
         self._children = children
         self._circumstances = circumstances
         self._timeout = timeout
+        self._kind = kind
         self._executor = ThreadPoolExecutor(workers)
         self._data: dict[str, bytes] = {}
         self._futures: dict[Training, Future[RunRecord]] = {}
@@ -82,7 +85,7 @@ class Runs:
             return RunRecord.from_row(kept)
         record = self._train(training)
         if record.status != "skipped":
-            self._store.keep("run", identity, plain(record))
+            self._store.keep(self._kind, identity, plain(record))
         return record
 
     def _train(self, training: Training) -> RunRecord:

@@ -247,6 +247,8 @@ def _train_flops(model: nn.Module, data: Split, training: Training, steps: int) 
 
 def _evaluations(model: nn.Module, task: Task, training: Training) -> dict[str, Any]:
     splits = {"train": task.train, "validation": task.validation, "test": task.test}
+    if task.validation and not training.test:
+        del splits["test"]
     result: dict[str, Any] = {}
     for name, split in splits.items():
         if split is not None:

@@ -214,7 +214,7 @@ def test_json_is_all_that_is_printed() -> None:
         (("mlp", "--memory=-3GiB"), "--memory"),
         (("mlp", "--memory", "24GiB/s"), "--memory"),
         (("mlp", "--largest-batch"), "--largest-batch needs a limit: add --memory, such as 24GiB"),
-        (("mlp", "--optimizer", "lion"), "unknown optimizer 'lion'; known: adam, adamw"),
+        (("mlp", "--optimizer", "newton"), "unknown optimizer 'newton'; known: adam, adamw"),
         (("mlp", "--dtype", "int8"), "int8"),
         (("mlp", "--device", "tpu"), "unknown --device 'tpu'; known here: cpu, cuda"),
     ],

@@ -221,3 +221,11 @@ def test_treatments_are_part_of_the_training_and_of_its_record() -> None:
         record = train(family(), task(), training(treatments=(treatment,)))
         assert record.treatments == (treatment,)
         assert record.loss_curve != without
+
+
+@pytest.mark.parametrize("validation", [True, False])
+def test_the_test_split_is_not_looked_at_where_another_is_there(validation: bool) -> None:
+    """What is chosen by trainings must not be judged by the same data."""
+    record = train(family(), task(validation=validation), training(test=False))
+    assert (record.test_accuracy is None) == validation
+    assert (record.validation_accuracy is None) != validation

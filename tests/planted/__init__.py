@@ -1,0 +1,1 @@
+"""Networks whose limit is known because it was planted, and whether it is found."""

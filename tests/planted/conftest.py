@@ -1,0 +1,36 @@
+"""The planted cases take an hour: they run only where they are asked for, `-m planted`."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+RESULTS = Path("results/planted")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if config.getoption("markexpr"):
+        return
+    for item in items:
+        if item.get_closest_marker("planted"):
+            item.add_marker(pytest.mark.skip(reason="an hour of trainings: `tox -e planted`"))
+
+
+@pytest.fixture(scope="session")
+def answers() -> Iterator[list[dict[str, Any]]]:
+    """What was found of each case; written as a table at the end."""
+    rows: list[dict[str, Any]] = []
+    yield rows
+    RESULTS.mkdir(parents=True, exist_ok=True)
+    (RESULTS / "planted.json").write_text(json.dumps(rows, indent=1))
+    (RESULTS / "planted.md").write_text(_table(rows))
+
+
+def _table(rows: list[dict[str, Any]]) -> str:
+    from tabulate import tabulate
+
+    columns = ("case", "network", "planted", "named", "confidence", "minutes")
+    lines = [[row[name] for name in columns] for row in rows]
+    return str(tabulate(lines, columns, tablefmt="github", floatfmt=".1f")) + "\n"
