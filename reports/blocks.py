@@ -12,6 +12,7 @@ from .costs import CostTable, DepthCost, Setting
 from .efficiency_block import efficiency_block
 from .estimates import Estimate
 from .findings import Findings, Warned
+from .limits_block import limits_blocks
 from .verdict import Gain, Verdict
 from .words import paragraph, title
 
@@ -27,6 +28,7 @@ def blocks(findings: Findings) -> tuple[Block, ...]:
     """The report, top to bottom: verdicts, other costs, and what a reader should know of them."""
     return (
         *(_verdict_block(verdict) for verdict in findings.verdicts),
+        *(block for verdict in findings.limits for block in limits_blocks(verdict)),
         *(_cost_block(table) for table in findings.costs),
         *(efficiency_block(table) for table in findings.efficiency),
         *_list_block("Notes", findings.notes),

@@ -6,15 +6,31 @@ from collections.abc import Sequence
 from . import data_limit
 from .paired import Paired
 from .tables import Row
-from .trials import FIT, HELD_OUT, BySeed, Comparisons, Trials, capped_loss, mean
+from .trials import (
+    FIT,
+    HELD_OUT,
+    OF_TRAINING,
+    UNKNOWN_EXAMPLES,
+    BySeed,
+    Comparisons,
+    Trials,
+    capped_loss,
+    differences,
+    mean,
+    score,
+)
 
 ALPHA = 0.05
 
 MARGIN = 0.01
 """The least accuracy that a user cares for, and the default of `--margin`."""
 
-OF_TRAINING = ("gradients", "degradation", "optimization")
-"""Limits that keep a network from fitting its training data; the others, from generalising."""
+ABOVE_CHANCE = 0.05
+"""Training accuracy above that of guessing from which a network has learnt something."""
+
+FAR_WORSE = 2.0
+"""A network that trains a little worse than a shallower one, and generalises worse by this multiple
+of it, is not held back by its training."""
 
 
 class Case:
@@ -41,42 +57,49 @@ class Case:
     def _compare(self) -> Comparisons:
         trials, found = self.trials, Comparisons()
         for depth, by_seed in trials.shallower.items():
-            found.add(f"fit {depth}", by_seed, trials.asked, FIT)
-            found.add(f"held {depth}", by_seed, trials.asked, HELD_OUT)
+            found.add(f"fit {depth}", by_seed, [trials.asked], FIT)
+            found.add(f"held {depth}", by_seed, [trials.asked], HELD_OUT)
         if trials.shallower:
             half = max(trials.shallower)
-            found.add("deeper", trials.asked, trials.shallower[half], HELD_OUT)
-        for limit in ("gradients", "degradation"):
+            found.add("deeper", trials.asked, [trials.shallower[half]], HELD_OUT)
+        for limit in (*OF_TRAINING, "overfitting"):
             for name, by_seed in trials.confirmed(limit).items():
-                found.add(f"{limit}: {name}", by_seed, [trials.asked, trials.tuned], FIT)
+                what = FIT if limit in OF_TRAINING else HELD_OUT
+                found.add(f"{limit}: {name}", by_seed, trials.baselines(limit), what)
         for name, by_seed in trials.confirmed("optimization").items():
-            found.add(f"optimization: {name}", by_seed, trials.asked, FIT)
-            found.add(f"optimization held: {name}", by_seed, trials.asked, HELD_OUT)
-        for name, by_seed in trials.confirmed("overfitting").items():
-            found.add(f"overfitting: {name}", by_seed, trials.asked, HELD_OUT)
+            found.add(f"optimization held: {name}", by_seed, [trials.asked], HELD_OUT)
         self._compare_stops(found)
         self._compare_sizes(found)
         return found
 
     def _compare_stops(self, found: Comparisons) -> None:
         gains = {
-            row["seed"]: row["value"]
+            int(row["seed"] or 0): float(row["value"])
             for row in self.probes
-            if row["quantity"] == "early_stopping_gain" and row["depth"] == self.depth
+            if row["quantity"] == "early_stopping_gain"
+            and row["depth"] == self.depth
+            and row["value"] is not None
         }
-        known = [gain for gain in gains.values() if gain is not None]
-        examples = [row.get("n_validation") or 1_000 for row in self.trials.asked.values()]
-        if known and examples:
-            found.put("overfitting: early stopping", known, 1 / (2 * examples[0]))
+        rows = self.trials.asked.values()
+        examples = next((r["n_validation"] for r in rows if r.get("n_validation")), None)
+        if gains and rows:
+            # Binomial, of two accuracies on half of the examples, at 85%.
+            floor = 1 / (2 * (examples or UNKNOWN_EXAMPLES))
+            found.put("overfitting: early stopping", gains, floor)
 
     def _compare_sizes(self, found: Comparisons) -> None:
         """What the last doubling of the data brought, at this depth and at the reference."""
-        for name, depth in (("here", self.depth), ("there", self.reference)):
+        for name, depth in (("here", self.depth), ("there", self._sized_reference())):
             pair = None if depth is None else data_limit.last_doubling(self.trials.sized(depth))
             if pair:
-                found.add(f"data {name}", pair[1], pair[0], HELD_OUT)
+                found.add(f"data {name}", pair[1], [pair[0]], HELD_OUT)
         if {"data here", "data there"} <= found.names:
             found.difference("data more", "data here", "data there")
+
+    def _sized_reference(self) -> int | None:
+        """The shallower depth that was trained on other sizes with fresh seeds."""
+        rows = [r for r in self.trials.rows if r["role"] == "data" and int(r["seed"]) > 0]
+        return max((int(r["depth"]) for r in rows if r["depth"] < self.depth), default=None)
 
     def best(self, kind: str) -> Paired | None:
         """The shallower depth that is best, against the network as asked."""
@@ -92,11 +115,34 @@ class Case:
 
     @property
     def fits_worse(self) -> bool:
+        """Some shallower depth has a better training accuracy."""
         return self._is_worse("fit")
 
     @property
     def generalizes_worse(self) -> bool:
+        """Some shallower depth does better on data held out."""
         return self._is_worse("held")
+
+    @property
+    def overfits(self) -> bool:
+        """Generalises worse than a shallower depth for another reason than that it trains worse."""
+        fit, held = self.best("fit"), self.best("held")
+        if held is None or fit is None or not self.generalizes_worse:
+            return False
+        return not self.fits_worse or held.mean >= FAR_WORSE * fit.mean
+
+    @property
+    def learns(self) -> bool:
+        """Some depth that was tried has learnt something."""
+        rows = [self.trials.asked, *self.trials.shallower.values()]
+        best = max((value for each in rows if (value := mean(each, FIT)) is not None), default=0.0)
+        classes = next((row["classes"] for row in self.trials.rows), 1)
+        return best > 1 / float(classes) + ABOVE_CHANCE
+
+    @property
+    def fresh_seeds(self) -> int:
+        """Those beside the one that chose, 0, with which the network as asked has an accuracy."""
+        return sum(seed > 0 and score(r, FIT) is not None for seed, r in self.trials.asked.items())
 
     @property
     def deeper_pays(self) -> bool:
@@ -118,35 +164,29 @@ class Case:
     def loss(self, by_seed: BySeed) -> float | None:
         """The mean training loss, at most that of chance."""
         known = [loss for row in by_seed.values() if (loss := capped_loss(row)) is not None]
-        return sum(known) / len(known) if known else None
+        return math.fsum(known) / len(known) if known else None
 
     # --- the loss to recover ------------------------------------------------------------------
 
-    def asked(self, what: str) -> float | None:
-        """The network as asked, at the better learning rate where one was found."""
-        known = [mean(each, what) for each in (self.trials.asked, self.trials.tuned) if each]
-        return max((value for value in known if value is not None), default=None)
-
     def lost(self, limit: str) -> float | None:
         """Accuracy that there is to recover: against the best shallower depth where that is better,
-        else all that is missing (of the fit)."""
-        fit = limit in OF_TRAINING
-        found = self.best("fit" if fit else "held")
-        worse = self.fits_worse if fit else self.generalizes_worse
-        if limit in ("gradients", "degradation") and found is not None and worse:
-            reference = mean(self.trials.shallower[self.fit_reference or 0], FIT)
-            asked = self.asked(FIT)
-            return None if reference is None or asked is None else reference - asked
-        if found is not None and worse:
-            return found.mean
-        if limit == "optimization":
-            asked = mean(self.trials.asked, FIT)
-            return None if asked is None else 1 - asked
-        return None
+        else, for optimization and data, all that is missing to 100%."""
+        what = FIT if limit in OF_TRAINING else HELD_OUT
+        if self.fits_worse if what == FIT else self.generalizes_worse:
+            depth = self.fit_reference if what == FIT else self.reference
+            better = self.trials.shallower[depth or 0]
+            known = differences(better, self.trials.baselines(limit), what).values()
+            return math.fsum(known) / len(known) if known else None
+        if limit not in ("optimization", "data"):
+            return None
+        asked = mean(self.trials.asked, what)
+        return None if asked is None else 1 - asked
 
     def share(self, limit: str, gain: Paired) -> Paired | None:
+        """Of the loss, what the gain recovers; None where less than the margin is lost. Its bounds
+        are those of the gain: that the loss is uncertain too is left out."""
         lost = self.lost(limit)
-        if lost is None or lost < self.margin:
+        if lost is None or lost <= 0 or lost < self.margin:
             return None
         return Paired(gain.mean / lost, gain.error / lost, gain.degrees_of_freedom, gain.n)
 

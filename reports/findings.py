@@ -2,17 +2,19 @@
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from .best_depth import judge
 from .budget import Budget, fits_all
 from .costs import CostTable, best_match, cost_tables
 from .efficiency import EfficiencyTable, efficiency_tables
+from .limits import LimitsVerdict, subjects
+from .limits import judge as judge_limits
 from .sweep import Sweep, sweeps
 from .tables import CELL_KEY, Row, Tables, records, unknown_as_none
 from .twins import twin_sentences
-from .verdict import Verdict
+from .verdict import Limit, Verdict
 
 EXCLUDED_FIELDS = {
     "cell": (*CELL_KEY, "status", "reason"),
@@ -39,6 +41,7 @@ class Findings:
     """What is shown.
 
     Attributes:
+        limits: what stops a network, for those whose limits were measured.
         costs: the tables of settings and families that no verdict shows.
         efficiency: what binds the steps of each family and setting.
         excluded: cells and runs without a result.
@@ -47,6 +50,7 @@ class Findings:
     """
 
     verdicts: tuple[Verdict, ...]
+    limits: tuple[LimitsVerdict, ...]
     costs: tuple[CostTable, ...]
     efficiency: tuple[EfficiencyTable, ...]
     notes: tuple[str, ...]
@@ -59,19 +63,21 @@ class Findings:
     def undetermined(self) -> bool:
         """Whether no verdict could be given, for want of evidence."""
         shapes = {verdict.shape for verdict in self.verdicts}
-        return shapes == {"undetermined"}
+        names = {verdict.name for verdict in self.limits}
+        return shapes | names == {"undetermined"}
 
     @property
     def empty(self) -> bool:
         """Has no cell and no run a result, so that there is nothing to report?"""
         judged = any(verdict.best_depth is not None for verdict in self.verdicts)
         measured = self.costs or any(verdict.setting for verdict in self.verdicts)
-        return not judged and not measured
+        return not judged and not measured and not self.limits
 
     def as_dict(self) -> dict[str, Any]:
         """The JSON object that `howdeep report --json` prints."""
         return {
             "depths": [verdict.as_dict() for verdict in self.verdicts],
+            "limits": [verdict.as_dict() for verdict in self.limits],
             "efficiency": [asdict(table) for table in self.efficiency],
             "notes": list(self.notes),
             "excluded": [dict(row) for row in self.excluded],
@@ -83,12 +89,15 @@ def find(tables: Tables, budgets: Sequence[Budget] = ()) -> Findings:
     costs = cost_tables(tables)
     found = sweeps(tables)
     chosen = [_costs_for(sweep, costs) for sweep in found]
+    limits = tuple(judge_limits(rows) for rows in subjects(tables.limits))
     verdicts = tuple(
-        judge(sweep, table, budgets) for sweep, table in zip(found, chosen, strict=True)
+        _limited(judge(sweep, table, budgets), limits)
+        for sweep, table in zip(found, chosen, strict=True)
     )
     others = tuple(table for table in costs if table not in chosen)
     return Findings(
         verdicts=verdicts,
+        limits=limits,
         costs=others,
         efficiency=efficiency_tables(tables),
         notes=(
@@ -102,6 +111,16 @@ def find(tables: Tables, budgets: Sequence[Budget] = ()) -> Findings:
         environments=tables.environments,
         affordable=_affordable(verdicts, others, budgets),
     )
+
+
+def _limited(verdict: Verdict, limits: Sequence[LimitsVerdict]) -> Verdict:
+    """The verdict with what stops its family on its task at the deepest depth that was asked."""
+    ours = [each for each in limits if (each.family, each.task) == (verdict.family, verdict.task)]
+    if not ours:
+        return verdict
+    deepest = max(ours, key=lambda each: each.depth)
+    limit = Limit(deepest.name, deepest.confidence, deepest.evidence)
+    return replace(verdict, limit=limit)
 
 
 def _costs_for(sweep: Sweep, costs: Sequence[CostTable]) -> CostTable | None:

@@ -9,7 +9,7 @@ SAME_SIMILARITY = 0.98
 
 
 def structure_hints(probes: Sequence[Row], depth: int) -> tuple[str, ...]:
-    """Sentences with numbers, from the rows of one depth."""
+    """Sentences with numbers, from the rows of one depth; linear probes in the order of layers."""
     rows = [row for row in probes if row["depth"] == depth]
     return tuple(_hints(rows))
 
@@ -26,22 +26,32 @@ def _hints(rows: Sequence[Row]) -> Iterator[str]:
     if known:
         same = sum(value > SAME_SIMILARITY for value in known)
         yield (
-            f"{same} of {len(known)} layers change their input's representation by next to nothing "
+            f"{same} of {len(known)} layers hardly change the representation that they are given "
             f"(CKA above {SAME_SIMILARITY})"
         )
-    needed = _one(rows, "needed_blocks")
-    if needed is not None and needed["value"] is not None:
-        yield (
-            f"{needed['value']:.0f} blocks {needed['at']} are needed: without another one the "
-            "training accuracy falls by less than a point"
-        )
+    yield from _needed(rows)
     built = _one(rows, "constructed_train_accuracy")
     if built is not None and built["value"] is not None:
         yield (
-            "made of the trained shallower network and identity layers, this depth has "
-            f"{100 * built['value']:.1f}% training accuracy: its weights exist"
+            "this depth can be built of the trained shallower network and identity layers, and "
+            f"then has {100 * built['value']:.1f}% training accuracy"
         )
     yield from _probing(rows)
+
+
+def _needed(rows: Sequence[Row]) -> Iterator[str]:
+    drops = [row for row in rows if row["quantity"] == "bypass_drop"]
+    found = _one(rows, "needed_blocks")
+    if not drops or found is None or found["value"] is None:
+        return
+    needed, blocks = int(found["value"]), len(drops)
+    if needed == blocks:
+        yield f"each of the {blocks} blocks is needed: bypassed alone, it costs a point or more"
+    else:
+        yield (
+            f"{needed} of {blocks} blocks are needed: each of the others, bypassed alone, costs "
+            "less than a point of training accuracy"
+        )
 
 
 def _probing(rows: Sequence[Row]) -> Iterator[str]:
@@ -52,8 +62,9 @@ def _probing(rows: Sequence[Row]) -> Iterator[str]:
         best = max(layers, key=lambda row: row["value"])
         place = layers.index(best) + 1
         yield (
-            f"a linear classifier reads {best['at']} best ({100 * best['value']:.1f}%), "
-            f"layer {place} of {len(layers)}; the last {100 * layers[-1]['value']:.1f}%"
+            f"a linear classifier does best on the output of {best['at']}, layer {place} of "
+            f"{len(layers)}: {100 * best['value']:.1f}% on data held out; on that of the last, "
+            f"{100 * layers[-1]['value']:.1f}%"
         )
 
 

@@ -7,13 +7,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from .case import Case
-from .data_limit import learning_curve
 from .paired import Paired
 from .symptoms import gradient_symptoms
-from .trials import FIT, HELD_OUT, mean
+from .trials import FIT, MORE_DATA, mean
 
 HALF = 0.5
 """The share of the loss that a remedy must recover to explain it."""
+
+EARLY_STOPPING = "early stopping"
 
 
 @dataclass(frozen=True)
@@ -63,15 +64,12 @@ def optimization(case: Case) -> Test:
     warm-up recovers at least half of what the training lacks."""
     test = _of_training(case, "optimization", ())
     share = _loss_share(case, test.remedy)
-    missing = mean(case.trials.asked, FIT)
-    stopped = case.fits_worse or (missing is not None and 1 - missing >= case.margin)
-    if case.deeper_pays and not _beats_depth(case, test.remedy):
-        stopped = False
+    stopped = case.fits_worse or _generalizes_better(case, test.remedy)
     symptoms = []
     if share is not None and share >= HALF and test.share is not None and test.share.mean > 0:
         symptoms.append(
-            f"{test.remedy} alone takes away {100 * share:.0f}% of the training loss that "
-            f"{'the shallower network does not have' if case.fits_worse else 'is left'}"
+            f"{test.remedy} alone takes away {100 * share:.0f}% of the training loss"
+            f"{' that a shallower network does not have' if case.fits_worse else ''}"
         )
     return Test(stopped, tuple(symptoms), test.p_value, test.share, test.remedy, test.evidence)
 
@@ -79,22 +77,13 @@ def optimization(case: Case) -> Test:
 def overfitting(case: Case) -> Test:
     """Trains no worse than a shallower network and generalises worse, at the same epoch."""
     symptoms: tuple[str, ...] = ()
-    if case.generalizes_worse and not case.fits_worse:
-        worse = case.best("held")
-        assert worse is not None
+    worse = case.best("held")
+    if case.overfits and worse is not None:
         symptoms = (
             f"it trains as well as shallower networks ({_percent(mean(case.trials.asked, FIT))}) "
             f"and does worse on data held out than depth {case.reference}, by {_points(worse)}",
         )
-    name, gain = _best(_gains(case, "overfitting"))
-    return Test(
-        stopped=case.generalizes_worse and not case.fits_worse,
-        symptoms=symptoms,
-        p_value=None if gain is None else min(1.0, len(_gains(case, "overfitting")) * gain.p_value),
-        share=None if gain is None else case.share("overfitting", gain),
-        remedy=name,
-        evidence=_remedy_words(name, gain, "on data held out"),
-    )
+    return _with_remedies(case, "overfitting", case.overfits, symptoms, "on data held out")
 
 
 def data(case: Case) -> Test:
@@ -106,14 +95,13 @@ def data(case: Case) -> Test:
             f"the last doubling of the data won {_points(here)} here and "
             f"{_points(more)} more than at depth {case.reference}",
         )
-    p = None if here is None or more is None else max(here.p_value, more.p_value)
     return Test(
-        stopped=not case.fits_worse and not case.deeper_pays,
+        stopped=(case.overfits or not case.fits_worse) and not case.deeper_pays,
         symptoms=symptoms,
-        p_value=p,
-        share=None if here is None else _data_share(case, here),
-        remedy="twice the data",
-        evidence=_curve_words(case),
+        p_value=None if here is None else here.p_value,
+        share=None if here is None else case.share("data", here),
+        remedy=None if here is None else MORE_DATA,
+        evidence=_doubled_words(here),
     )
 
 
@@ -122,18 +110,17 @@ def compute(case: Case) -> Test:
     gain = case.compared.get("deeper")
     if gain is None:
         return Test(False, ())
-    doublings = _doublings(case)
-    p = gain.p_below(case.margin * doublings)
-    below = gain.mean < case.margin * doublings
+    margin = case.margin * case.doublings
     words = (
-        f"the last {doublings:.2g} doublings of training FLOPs brought {_points(gain)} "
+        f"{_doubling_words(case.doublings)} of training FLOPs brought {_points(gain)} "
         f"(95% bounds {100 * gain.low:.1f} and {100 * gain.high:.1f}); "
         f"the margin is {100 * case.margin:.2g} a doubling"
     )
+    worse = case.fits_worse or case.generalizes_worse
     return Test(
-        stopped=not case.deeper_pays and not case.fits_worse and not case.generalizes_worse,
-        symptoms=(words,) if below else (),
-        p_value=p,
+        stopped=case.learns and not case.deeper_pays and not worse,
+        symptoms=(words,) if gain.mean < margin and not worse else (),
+        p_value=gain.p_below(margin),
         evidence=(words,),
     )
 
@@ -152,15 +139,27 @@ TESTS: Mapping[str, Callable[[Case], Test]] = {
 
 
 def _of_training(case: Case, limit: str, symptoms: tuple[str, ...]) -> Test:
+    return _with_remedies(case, limit, case.fits_worse, symptoms, "of training accuracy")
+
+
+def _with_remedies(
+    case: Case, limit: str, stopped: bool, symptoms: tuple[str, ...], of: str
+) -> Test:
+    """The remedy is that which the seed that chose preferred: the others choose nothing. Early
+    stopping is chosen by no seed, so that it makes two."""
     gains = _gains(case, limit)
-    name, gain = _best(gains)
+    tested = {n: g for n, g in gains.items() if n in (case.trials.chosen(limit), EARLY_STOPPING)}
+    name = max(tested, key=lambda name: (tested[name].mean, name), default=None)
+    if name is None:
+        return Test(stopped, symptoms)
+    gain = tested[name]
     return Test(
-        stopped=case.fits_worse,
+        stopped=stopped,
         symptoms=symptoms,
-        p_value=None if gain is None else min(1.0, len(gains) * gain.p_value),
-        share=None if gain is None else case.share(limit, gain),
+        p_value=min(1.0, len(tested) * gain.p_value),
+        share=case.share(limit, gain),
         remedy=name,
-        evidence=_remedy_words(name, gain, "of training accuracy"),
+        evidence=(_remedy_words(name, gain, of),),
     )
 
 
@@ -168,11 +167,6 @@ def _gains(case: Case, limit: str) -> dict[str, Paired]:
     """What each remedy of a limit won on fresh seeds."""
     start = f"{limit}: "
     return {k.removeprefix(start): v for k, v in case.compared.items() if k.startswith(start)}
-
-
-def _best(gains: Mapping[str, Paired]) -> tuple[str | None, Paired | None]:
-    name = max(gains, key=lambda name: gains[name].mean, default=None)
-    return name, None if name is None else gains[name]
 
 
 def _loss_share(case: Case, remedy: str | None) -> float | None:
@@ -188,24 +182,13 @@ def _loss_share(case: Case, remedy: str | None) -> float | None:
     return (before - after) / (before - floor)
 
 
-def _beats_depth(case: Case, remedy: str | None) -> bool:
-    """Whether the remedy wins more on data held out than the last doubling of depth did."""
+def _generalizes_better(case: Case, remedy: str | None) -> bool:
+    """Whether the remedy wins the margin on data held out, and more than the last doubling of depth
+    did, if that still paid."""
     won, deeper = case.compared.get(f"optimization held: {remedy}"), case.compared.get("deeper")
-    return won is not None and deeper is not None and won.low > deeper.mean
-
-
-def _data_share(case: Case, gain: Paired) -> Paired | None:
-    """Of what is missing to 100% on data held out."""
-    held = mean(case.trials.asked, HELD_OUT)
-    lost = case.lost("overfitting") or (None if held is None else 1 - held)
-    if lost is None or lost < case.margin:
-        return None
-    return Paired(gain.mean / lost, gain.error / lost, gain.degrees_of_freedom, gain.n)
-
-
-def _doublings(case: Case) -> float:
-    """Of training FLOPs, from the next shallower depth; of depth where they are unknown."""
-    return case.doublings
+    if won is None or won.low <= 0 or won.mean < case.margin:
+        return False
+    return not case.deeper_pays or (deeper is not None and won.low > deeper.mean)
 
 
 def _worse_fit(case: Case) -> str:
@@ -217,30 +200,25 @@ def _worse_fit(case: Case) -> str:
     )
 
 
-def _remedy_words(name: str | None, gain: Paired | None, of: str) -> tuple[str, ...]:
-    if name is None or gain is None:
-        return ()
+def _remedy_words(name: str, gain: Paired, of: str) -> str:
+    seeds = "1 seed" if gain.n == 1 else f"{gain.n} paired seeds"
     return (
-        f"{name} alone wins {_points(gain)} {of} "
-        f"(one-sided 95% bound {100 * gain.low:.1f}, p = {gain.p_value:.2g}, "
-        f"{gain.n} paired seeds)",
+        f"with {name} alone it gains {_points(gain)} {of} "
+        f"(one-sided 95% bound {100 * gain.low:.1f}, {_p_words(gain.p_value)}, {seeds})"
     )
 
 
-def _curve_words(case: Case) -> tuple[str, ...]:
-    curve = learning_curve(case.trials.sized(case.depth))
-    if curve is None or curve.exponent is None or curve.next_gain is None:
-        return ()
-    interval = (
-        f" (95% {curve.exponent_low:.2g} to {curve.exponent_high:.2g})"
-        if curve.exponent_low is not None and curve.exponent_high is not None
-        else ""
-    )
-    return (
-        f"e(n) = a + b n^-c fitted to {len(curve.sizes)} sizes from {curve.sizes[0]} to "
-        f"{curve.sizes[-1]}: c = {curve.exponent:.2g}{interval}; twice the largest is predicted to "
-        f"win {100 * curve.next_gain:.1f} points",
-    )
+def _doubled_words(here: Paired | None) -> tuple[str, ...]:
+    return () if here is None else (_remedy_words(MORE_DATA, here, "on data held out"),)
+
+
+def _p_words(p: float) -> str:
+    return "p < 0.001" if p < 0.001 else f"p = {p:.2g}"
+
+
+def _doubling_words(doublings: float) -> str:
+    count = f"{doublings:.2g}"
+    return "the last doubling" if count == "1" else f"the last {count} doublings"
 
 
 def _points(gain: Paired) -> str:

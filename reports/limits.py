@@ -10,9 +10,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from .case import ALPHA, MARGIN, OF_TRAINING, Case
+from .case import ALPHA, MARGIN, Case
 from .hints import structure_hints
 from .limit_tests import HALF, TESTS, Test
+from .outlook import outlook
 from .paired import Paired, holm
 from .remedies import RemedyFinding, ranked
 from .tables import Row
@@ -24,20 +25,43 @@ STRONG_ALPHA = 0.01
 FEWEST_SEEDS = 3
 """Fresh seeds below which no verdict is strong."""
 
+NO_SIGN = 0.25
+"""A p value above which more seeds are not worth asking for: there is no sign of an effect."""
+
+QUARTER = 0.25
+"""The share that a remedy for gradients must recover: their symptom fires before any training, and
+what else a network lacks is not theirs."""
+
 PRECEDENCE = ("gradients", "optimization", "degradation", "overfitting", "data", "compute")
 """Of limits that all explain the loss, the one named: a cause before what it causes. Vanishing
 gradients degrade training, and a shortcut is a remedy for them too; a learning rate that is wrong
 looks like degradation, of which only a shortcut is the remedy."""
 
 
+EXPECTED: Mapping[str, tuple[str, ...]] = {
+    "gradients": ("optimization", "degradation"),
+    "optimization": ("degradation",),
+}
+"""Limits that bind too where another is the cause: they are no rivals of it."""
+
+
 @dataclass(frozen=True)
 class LimitFinding:
-    """One limit. `binds` is None where it could not be tested."""
+    """One limit.
+
+    Attributes:
+        binds: None where it could not be tested.
+        p_value: of its test; adjusted for their number where its metric has stopped improving and
+            its symptom fires, so that it may bind.
+        remedy: the best of those tried on fresh seeds.
+        share: of the loss that this remedy recovers.
+    """
 
     name: str
     binds: bool | None
     symptoms: tuple[str, ...]
     p_value: float | None
+    remedy: str | None
     share: Paired | None
 
     def as_dict(self) -> dict[str, Any]:
@@ -55,6 +79,7 @@ class LimitsVerdict:
         name: of the limit, `none` or `undetermined`.
         confidence: `strong` or `weak`; None where nothing is named.
         settle: what would settle an undetermined or weak verdict.
+        outlook: what further depth, other learning rates and more data would change.
         hints: what the structure says, beside the limits.
     """
 
@@ -68,6 +93,7 @@ class LimitsVerdict:
     limits: tuple[LimitFinding, ...]
     remedies: tuple[RemedyFinding, ...]
     settle: tuple[str, ...]
+    outlook: tuple[str, ...]
     hints: tuple[str, ...]
 
     def as_dict(self) -> dict[str, Any]:
@@ -86,6 +112,7 @@ class LimitsVerdict:
             "limits": {each.name: each.as_dict() for each in self.limits},
             "remedies": [each.as_dict() for each in self.remedies],
             "settle": list(self.settle),
+            "outlook": list(self.outlook),
             "hints": list(self.hints),
         }
 
@@ -98,7 +125,7 @@ def judge(rows: Sequence[Row], *, margin: float = MARGIN) -> LimitsVerdict:
         margin: the least accuracy (a fraction) that counts as better or worse.
     """
     case = Case(rows, margin)
-    if not case.trials.asked or mean(case.trials.asked, FIT) is None:
+    if not _comparable(case):
         return _verdict(case, "undetermined", None, _failures(case), (), _NOTHING_TRAINED)
     tests = {name: test(case) for name, test in TESTS.items()}
     findings = _findings(tests)
@@ -120,17 +147,35 @@ def subjects(rows: Sequence[Row]) -> list[list[Row]]:
 _NOTHING_TRAINED = ("one training of the network that ends with an accuracy",)
 
 
+def _comparable(case: Case) -> bool:
+    """Whether the network as asked has an accuracy, and it or a shallower one trained at all: that
+    all depths diverge alike says nothing of depth."""
+    asked, shallower = case.trials.asked, case.trials.shallower.values()
+    ended = [row["status"] == "ok" for each in (asked, *shallower) for row in each.values()]
+    return mean(asked, FIT) is not None and any(ended)
+
+
 def _findings(tests: Mapping[str, Test]) -> tuple[LimitFinding, ...]:
-    """Holm's correction is over the limits that could be tested."""
-    tested = {name: test.p_value for name, test in tests.items() if test.p_value is not None}
-    adjusted = holm(tested)
-    return tuple(_finding(name, test, adjusted.get(name)) for name, test in tests.items())
+    """Holm's correction is over the limits that may bind."""
+    possible = {name: test for name, test in tests.items() if test.stopped and test.symptoms}
+    adjusted = holm({n: t.p_value for n, t in possible.items() if t.p_value is not None})
+    return tuple(
+        LimitFinding(
+            name,
+            _binds(name in possible, adjusted.get(name)),
+            test.symptoms,
+            adjusted.get(name, test.p_value),
+            test.remedy,
+            test.share,
+        )
+        for name, test in tests.items()
+    )
 
 
-def _finding(name: str, test: Test, adjusted: float | None) -> LimitFinding:
-    fires = test.stopped and bool(test.symptoms)
-    binds = False if not fires else None if adjusted is None else adjusted < ALPHA
-    return LimitFinding(name, binds, test.symptoms, adjusted, test.share)
+def _binds(possible: bool, adjusted: float | None) -> bool | None:
+    if not possible:
+        return False
+    return None if adjusted is None else adjusted < ALPHA
 
 
 def _named(
@@ -144,13 +189,18 @@ def _named(
     if binding:
         return max(binding, key=lambda name: _mean_share(tests[name])), "weak"
     if case.deeper_pays:
-        return "none", "strong" if case.compared["deeper"].low >= case.margin else "weak"
+        gain = case.compared["deeper"]
+        clear = gain.low >= case.margin and gain.p_value < STRONG_ALPHA
+        sure = clear and _enough_seeds(case, gain)
+        return "none", "strong" if sure else "weak"
     return "undetermined", None
 
 
 def _explains(name: str, test: Test) -> bool:
-    """Its remedy recovers half of the loss; that depth brings little is its own explanation."""
-    return name == "compute" or _mean_share(test) >= HALF
+    """Its remedy recovers enough of the loss. That depth brings little is its own explanation, and
+    so is that data brings what depth does not."""
+    needed = {"gradients": QUARTER, "data": 0.0, "compute": 0.0}.get(name, HALF)
+    return _mean_share(test) >= needed
 
 
 def _mean_share(test: Test) -> float:
@@ -167,12 +217,20 @@ def _confidence(
     limit that would explain it as well."""
     name = explaining[0]
     p, test = binding[name].p_value, tests[name]
-    sure = p is not None and p < STRONG_ALPHA and len(case.trials.asked) > FEWEST_SEEDS
-    enough = name == "compute" or (test.share is not None and test.share.low >= HALF)
-    rivals = [n for n in explaining[1:] if (n in OF_TRAINING) == (name in OF_TRAINING)]
-    expected = {"gradients": {"degradation", "optimization"}, "optimization": {"degradation"}}
-    alone = set(rivals) <= expected.get(name, set()) | {"compute"}
+    tested = test.share or case.compared.get("deeper")
+    sure = p is not None and p < STRONG_ALPHA and _enough_seeds(case, tested)
+    enough = name in ("compute", "data") or (test.share is not None and test.share.low >= HALF)
+    more = case.compared.get("data more")
+    if name == "data":
+        enough = more is not None and more.low > 0
+    alone = set(binding) <= {name, "compute", *EXPECTED.get(name, ())}
     return "strong" if sure and enough and alone else "weak"
+
+
+def _enough_seeds(case: Case, *tested: Paired | None) -> bool:
+    """Whether what was tested has pairs enough on seeds that chose nothing."""
+    pairs = [each.n for each in tested if each is not None]
+    return min([case.fresh_seeds, *pairs]) >= FEWEST_SEEDS
 
 
 def _evidence(name: str, tests: Mapping[str, Test]) -> tuple[str, ...]:
@@ -185,7 +243,7 @@ def _failures(case: Case) -> tuple[str, ...]:
     """Why nothing could be compared."""
     reasons = [row["reason"] for row in case.trials.rows if row.get("reason")]
     reasons += [row["note"] for row in case.probes if row["quantity"] == "failed"]
-    return tuple(dict.fromkeys(map(str, reasons)))[:3]
+    return tuple(sorted(set(map(str, reasons))))[:3]
 
 
 def _settle(
@@ -207,28 +265,38 @@ def _unsettled(
     if not case.trials.shallower:
         yield "a depth that has shallower ones to compare with"
         return
-    fresh = len(case.trials.asked) - 1
-    open_ = [each for each in findings if each.binds is None]
+    open_ = [each.name for each in findings if each.binds is None]
     if open_:
-        listed = ", ".join(each.name for each in open_)
-        yield f"a remedy for {listed} that could be tried, on fresh seeds (leave out --quick)"
+        yield f"a remedy for {', '.join(open_)}, tried on fresh seeds (without --quick)"
     missed = [e for e in findings if e.binds is False and e.symptoms and tests[e.name].stopped]
-    for each in missed:
-        yield (
-            f"more seeds than {fresh}: {each.name} fires, but its best remedy wins too little for "
-            f"its noise (adjusted p = {each.p_value:.2g})"
-        )
+    yield from (_missed(case, each, tests[each.name]) for each in missed)
     if name == "undetermined" and not missed and not open_:
         gain = case.compared.get("deeper")
         if gain is not None and gain.low < case.margin < gain.high:
-            yield (
-                f"more seeds than {fresh}: whether the last doubling of depth brought the margin "
-                f"cannot be told (95% bounds {100 * gain.low:.1f} and {100 * gain.high:.1f} points)"
-            )
+            yield _margin_unclear(case, gain)
         else:
             yield "a remedy that was not tried: none of those tried wins back what is lost"
-    if name not in ("undetermined", "none") and fresh < FEWEST_SEEDS:
-        yield f"at least {FEWEST_SEEDS} fresh seeds instead of {fresh}"
+    if name not in ("undetermined", "none") and case.fresh_seeds < FEWEST_SEEDS:
+        yield f"at least {FEWEST_SEEDS} fresh seeds instead of {case.fresh_seeds}"
+
+
+def _missed(case: Case, finding: LimitFinding, test: Test) -> str:
+    """What is missing to a limit whose symptom fires."""
+    if finding.name == "compute":
+        return _margin_unclear(case, case.compared["deeper"])
+    if test.p_value is None or test.p_value > NO_SIGN:
+        return f"another remedy for {finding.name}, which fires: {finding.remedy} wins nothing back"
+    return (
+        f"more fresh seeds than {case.fresh_seeds}: {finding.name} fires, but {finding.remedy} "
+        f"wins too little for the noise (adjusted p = {finding.p_value:.2g})"
+    )
+
+
+def _margin_unclear(case: Case, gain: Paired) -> str:
+    return (
+        f"more fresh seeds than {case.fresh_seeds}: whether the last doubling of depth brought the "
+        f"margin cannot be told (95% bounds {100 * gain.low:.1f} and {100 * gain.high:.1f} points)"
+    )
 
 
 def _verdict(
@@ -250,5 +318,6 @@ def _verdict(
         limits=findings,
         remedies=ranked(case),
         settle=settle,
+        outlook=outlook(case),
         hints=structure_hints(case.probes, case.depth),
     )

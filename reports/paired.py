@@ -2,7 +2,8 @@
 
 Three seeds tell little of their own spread. The comparisons of one experiment together tell much,
 so each variance is drawn towards what all of them show, as far as they agree (Smyth 2004, "Linear
-models and empirical Bayes methods", section 3 and 6.2).
+models and empirical Bayes methods", sections 3 and 6.2; as in limma's `eBayes`). That comparisons
+share trainings, and are not independent, is left out.
 """
 
 import math
@@ -14,12 +15,17 @@ from scipy.special import digamma, polygamma, stdtr, stdtrit
 
 CONFIDENCE = 0.95
 
+FEWEST_SPREADS = 3
+"""Comparisons with a variance of their own, for these to say what variances are like."""
+
 
 @dataclass(frozen=True)
 class Paired:
     """The mean of paired differences.
 
     Attributes:
+        error: the standard error of the mean.
+        n: the pairs.
         low, high: one-sided 95% bounds; each alone holds with that confidence.
         p_value: one-sided, against a mean of 0 or less.
     """
@@ -54,6 +60,20 @@ class Paired:
         return float(stdtrit(self.degrees_of_freedom, CONFIDENCE)) * self.error
 
 
+@dataclass(frozen=True)
+class _Prior:
+    """The variance that all comparisons share.
+
+    Attributes:
+        freedom: degrees of freedom that it is worth; infinite where all have the same.
+        pooled_freedom: of all comparisons together.
+    """
+
+    variance: float
+    freedom: float
+    pooled_freedom: float
+
+
 def paired(
     differences: Mapping[str, Sequence[float]], floors: Mapping[str, float]
 ) -> dict[str, Paired]:
@@ -61,8 +81,8 @@ def paired(
 
     Args:
         differences: one number a seed.
-        floors: the variance of one difference that is known beforehand, such as that of a limited
-            number of examples: seeds that agree by luck are not certain.
+        floors: the variance of one difference that is known beforehand, above 0, such as that of a
+            limited number of examples: seeds that agree by luck are not certain.
     """
     known = {name: list(values) for name, values in differences.items() if len(values)}
     spreads = {
@@ -70,7 +90,7 @@ def paired(
         for name, values in known.items()
         if len(values) > 1
     }
-    prior = _prior(list(spreads.values()))
+    prior = _prior([spreads[name] for name in sorted(spreads)])
     return {
         name: _moderated(values, spreads.get(name), prior, floors[name])
         for name, values in known.items()
@@ -80,28 +100,30 @@ def paired(
 def _moderated(
     values: Sequence[float],
     spread: tuple[float, int] | None,
-    prior: tuple[float, float],
+    prior: _Prior,
     floor: float,
 ) -> Paired:
     variance, freedom = spread or (floor, 0)
-    prior_variance, prior_freedom = prior
-    if math.isinf(prior_freedom):
-        total, moderated = math.inf, prior_variance
+    total = freedom + prior.freedom
+    if math.isinf(total):
+        moderated = prior.variance
+    elif total:
+        moderated = (freedom * variance + prior.freedom * prior.variance) / total
     else:
-        total = freedom + prior_freedom
-        weighted = freedom * variance + prior_freedom * prior_variance
-        moderated = weighted / total if total else variance
+        moderated = variance
     n = len(values)
     error = math.sqrt(max(moderated, floor) / n)
-    return Paired(math.fsum(values) / n, error, max(total, 1.0), n)
+    # All seeds together know no more than they have degrees of freedom.
+    return Paired(math.fsum(values) / n, error, max(1.0, min(total, prior.pooled_freedom)), n)
 
 
-def _prior(spreads: Sequence[tuple[float, int]]) -> tuple[float, float]:
-    """The variance that all share and the degrees of freedom it is worth: moments of the logarithms
-    of the variances (Smyth 2004, section 6.2). Of fewer than three nothing is learnt."""
+def _prior(spreads: Sequence[tuple[float, int]]) -> _Prior:
+    """Moments of the logarithms of the variances (Smyth 2004, section 6.2). Of fewer than three
+    nothing is learnt."""
     known = [(variance, freedom) for variance, freedom in spreads if variance > 0]
-    if len(known) < 3:
-        return 0.0, 0.0
+    pooled_freedom = sum(freedom for _, freedom in spreads)
+    if len(known) < FEWEST_SPREADS:
+        return _Prior(0.0, 0.0, pooled_freedom)
     logs = [
         math.log(variance) - float(digamma(freedom / 2)) + math.log(freedom / 2)
         for variance, freedom in known
@@ -110,11 +132,12 @@ def _prior(spreads: Sequence[tuple[float, int]]) -> tuple[float, float]:
     excess = statistics.variance(logs) - statistics.fmean(
         float(polygamma(1, freedom / 2)) for _, freedom in known
     )
-    if excess <= 0:  # the variances differ no more than chance would have it
-        return math.exp(mean), float(sum(freedom for _, freedom in known))
+    if excess <= 0:  # the variances differ no more than chance would have it: one for all
+        pooled = math.fsum(variance * freedom for variance, freedom in known) / pooled_freedom
+        return _Prior(pooled, math.inf, pooled_freedom)
     freedom = 2 * _inverse_trigamma(excess)
     variance = math.exp(mean + float(digamma(freedom / 2)) - math.log(freedom / 2))
-    return variance, freedom
+    return _Prior(variance, freedom, pooled_freedom)
 
 
 def _inverse_trigamma(value: float) -> float:

@@ -4,10 +4,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from .case import OF_TRAINING, Case
+from .case import Case
 from .paired import Paired
 from .tables import Row
-from .trials import FIT, HELD_OUT, MORE_DATA, BySeed, score
+from .trials import FIT, HELD_OUT, MORE_DATA, OF_TRAINING, BySeed, differences, score
 
 
 @dataclass(frozen=True)
@@ -16,10 +16,11 @@ class RemedyFinding:
 
     Attributes:
         change: what was changed.
-        recovered_share: of the accuracy lost against the best shallower depth, or else of what is
-            missing to 100%; None where nothing is lost.
+        metric: the accuracy that `points` are of; validation stands for all data held out.
+        recovered_share: of the accuracy lost against the best shallower depth, or else, for
+            optimization and data, of what is missing to 100%; None where nothing is lost.
         low, high: one-sided 95% bounds; None for the seed that chose alone.
-        points: percent points of accuracy won, in `metric`.
+        points: percent points of accuracy won.
         cost_ratio: training time over that of the network as asked.
         seeds: fresh ones; 0 means the one that chose.
     """
@@ -92,19 +93,19 @@ def _screened(case: Case) -> Iterator[RemedyFinding]:
     best: dict[tuple[str, str], Row] = {}
     for row in case.trials.screened():
         place = str(row["remedy"]), str(row["limit"])
-        if _score(row) > _score(best.get(place)):
+        if _rank(row) > _rank(best.get(place)):
             best[place] = row
     for (name, limit), row in best.items():
         gain = _one_seed_gain(case, limit, row)
         if gain is not None:
-            lost = case.lost(limit)
+            lost = case.lost(limit) or 0.0
             yield RemedyFinding(
                 name=name,
                 limit=limit,
                 change=str(row["change"]),
                 metric=_metric(limit),
                 points=100 * gain,
-                recovered_share=gain / lost if lost and lost >= case.margin else None,
+                recovered_share=gain / lost if lost > 0 and lost >= case.margin else None,
                 low=None,
                 high=None,
                 cost_ratio=_cost_ratio(case, {int(row["seed"]): row}),
@@ -112,18 +113,16 @@ def _screened(case: Case) -> Iterator[RemedyFinding]:
             )
 
 
-def _score(row: Row | None) -> float:
-    if row is None:
-        return -1.0
-    value = score(row, _what(str(row["limit"])))
-    return -1.0 if value is None else value
+def _rank(row: Row | None) -> tuple[float, str]:
+    """By score; of equals always the same one, whatever the order of the rows."""
+    value = None if row is None else score(row, _what(str(row["limit"])))
+    return (-1.0, "") if row is None or value is None else (value, str(row["change"]))
 
 
 def _one_seed_gain(case: Case, limit: str, row: Row) -> float | None:
-    asked = case.trials.asked.get(int(row["seed"]))
-    before = None if asked is None else score(asked, _what(limit))
-    after = score(row, _what(limit))
-    return None if before is None or after is None else after - before
+    seed = int(row["seed"])
+    there = [each for each in case.trials.baselines(limit) if seed in each]
+    return differences({seed: row}, there, _what(limit)).get(seed)
 
 
 def _cost_ratio(case: Case, rows: BySeed) -> float | None:

@@ -75,6 +75,43 @@ def run_row(given: Mapping[str, Any], *, where: str) -> Row:
     return row
 
 
+# Of a trial, what the analysis counts with.
+_TRIAL_NUMBERS = (
+    "train_loss", "train_seconds", "train_flops", "learning_rate", "n_train", "n_validation",
+    "n_test", "seed",
+)  # fmt: skip
+_TRIAL_TEXTS = ("role", "limit", "remedy", "change", "reason")
+
+
+def limit_row(given: Mapping[str, Any], *, where: str) -> Row:
+    """One row of evidence on a limit, checked: a trial or a probe."""
+    kind = given.get("kind")
+    if kind not in ("trial", "probe"):
+        raise InputError(f"{where}: kind must be trial or probe; got {kind!r}")
+    row = dict(given)
+    for name in ("depth", "asked_depth"):
+        row[name] = whole(given.get(name), f"{where}: {name}")
+    row |= {name: str(given.get(name) or "unnamed") for name in ("family", "task")}
+    return row | (_trial(given, where) if kind == "trial" else _probe(given))
+
+
+def _trial(given: Mapping[str, Any], where: str) -> Row:
+    row: Row = {name: number_or_none(given.get(name)) for name in _TRIAL_NUMBERS}
+    row |= {name: text_or_none(given.get(name)) for name in _TRIAL_TEXTS}
+    row |= {name: fraction(given.get(name), f"{where}: {name}") for name in SPLITS}
+    row["seed"] = int(row["seed"] or 0)
+    row["classes"] = whole(given.get("classes"), f"{where}: classes")
+    row["status"] = text_or_none(given.get("status")) or "error"
+    return row
+
+
+def _probe(given: Mapping[str, Any]) -> Row:
+    row: Row = {name: number_or_none(given.get(name)) for name in ("value", "low", "high", "seed")}
+    row |= {name: text_or_none(given.get(name)) for name in ("at", "note")}
+    row |= {name: str(given.get(name)) for name in ("limit", "quantity")}
+    return row
+
+
 def whole(value: Any, where: str) -> int:
     """A positive whole number, or an error that says where one was expected."""
     number = None if isinstance(value, bool | str) else number_or_none(value)

@@ -5,11 +5,11 @@ as a cell if its parameters hold a `depth`; everything else in such a file is so
 """
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from .errors import InputError
-from .rows import cell_row, mapping, run_row, text_or_none
+from .rows import cell_row, limit_row, mapping, run_row, text_or_none
 from .tables import CELL_KEY, Row, Tables, cells_frame, runs_frame
 
 SCHEMA = 1
@@ -31,7 +31,11 @@ def read_json(source: str, text: str) -> Tables:
         notes=notes,
         runs=[
             run_row(row, where=f"{source}: run {index}")
-            for index, row in enumerate(_objects(source, ours, "runs"), start=1)
+            for index, row in enumerate(objects(source, ours, "runs"), start=1)
+        ],
+        limits=[
+            limit_row(row, where=f"{source}: limits {index}")
+            for index, row in enumerate(objects(source, ours, "limits"), start=1)
         ],
     )
 
@@ -53,6 +57,7 @@ def study_tables(
     environment: Mapping[str, Any],
     cells: list[Row],
     runs: list[Row],
+    limits: Sequence[Row] = (),
     notes: tuple[str, ...] = (),
 ) -> Tables:
     """Rows of one machine as tables; each row carries its file and machine."""
@@ -62,6 +67,7 @@ def study_tables(
     return Tables(
         cells=cells_frame(cells),
         runs=runs_frame(runs),
+        limits=tuple(limits),
         environments=({"source": source, **environment},) if environment else (),
         notes=notes,
     )
@@ -103,7 +109,8 @@ def _broken(source: str, text: str, error: json.JSONDecodeError) -> str:
     return f"{source}: is not JSON ({error.msg} at {place})"
 
 
-def _objects(source: str, owner: Mapping[str, Any], name: str) -> list[Mapping[str, Any]]:
+def objects(source: str, owner: Mapping[str, Any], name: str) -> list[Mapping[str, Any]]:
+    """The objects that a field of `owner` lists; none where it is missing or null."""
     entries = owner.get(name) or []
     if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
         raise InputError(f"{source}: `{name}` must be a list of objects")
@@ -126,7 +133,7 @@ def _study_cells(
             status=text_or_none(entry.get("status")) or "error",
             reason=entry.get("reason"),
         )
-        for index, entry in enumerate(_objects(source, ours, "cells"), start=1)
+        for index, entry in enumerate(objects(source, ours, "cells"), start=1)
     ]
     others = [row for row in asked if _key(row) not in known]
     lost = sum(row["status"] == "ok" for row in others)
@@ -143,7 +150,7 @@ def _key(row: Row) -> tuple[Any, ...]:
 
 
 def _measured_cells(source: str, document: Mapping[str, Any]) -> Iterator[Row]:
-    for benchmark in _objects(source, document, "benchmarks"):
+    for benchmark in objects(source, document, "benchmarks"):
         params, extra = mapping(benchmark.get("params")), mapping(benchmark.get("extra_info"))
         if "family" in params and "pass" in params:  # else a training, or one of the harness
             yield cell_row(
@@ -169,7 +176,7 @@ def _foreign_tables(source: str, document: Mapping[str, Any]) -> Tables:
 
 
 def _foreign_cells(source: str, document: Mapping[str, Any]) -> Iterator[Row]:
-    for benchmark in _objects(source, document, "benchmarks"):
+    for benchmark in objects(source, document, "benchmarks"):
         params = mapping(benchmark.get("params"))
         name = str(benchmark.get("name"))
         if "depth" in params:

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from .errors import InputError
-from .rows import cell_row, mapping, run_row, text_or_none
-from .study_json import check_schema, study_tables
+from .rows import cell_row, limit_row, mapping, run_row, text_or_none
+from .study_json import check_schema, objects, study_tables
 from .tables import Row, Tables, cells_frame, runs_frame
 
 MAGIC = b"SQLite format 3\x00"
@@ -58,6 +58,12 @@ def _newest(source: str, connection: sqlite3.Connection) -> Tables:
         environment=mapping(mapping(_parsed(source, document).get("environment")).get("before")),
         cells=[_cell(row, where) for kind, row, where in rows if kind == "cell"],
         runs=[run_row(row, where=where) for kind, row, where in rows if kind == "run"],
+        limits=[
+            limit_row(each, where=where)
+            for kind, row, where in rows
+            if kind == "limits"
+            for each in objects(where, row, "rows")
+        ],
         notes=(
             f"{source} is a store: this is its newest study (number {number}, started {started}), "
             "which may be unfinished.",

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from .tables import Row
 
 LARGEST_LOG_CHANGE = math.log(1e3)
-"""|L s|, s the slope of ln rms(∂L/∂h) over layers: gradients change a thousandfold on their way."""
+"""|L s|, s the slope of ln rms(∂L/∂h) over L layers: a thousandfold change on their way."""
 
 SAME_COSINE = 0.999
 """Mean cosine between inputs at the last layer above which they can no longer be told apart."""
@@ -34,26 +34,29 @@ def _gradient_symptoms(found: dict[str, Row]) -> Iterator[str]:
         yield f"at initialisation {found['nonfinite_layers']['at']} is the first layer not finite"
     change = _value(found, "log_gradient_change")
     if change is not None and abs(change) > LARGEST_LOG_CHANGE:
-        verb = "vanishes" if change > 0 else "explodes"
+        verb, way = ("vanishes", "falls") if change > 0 else ("explodes", "grows")
         yield (
-            f"at initialisation the gradient {verb}: rms(∂L/∂h) changes by a factor of "
-            f"{_factor(abs(change))} over the layers (threshold 1000)"
+            f"at initialisation the gradient {verb}: rms(∂L/∂h) {way} by a factor of "
+            f"{_factor(abs(change))} from the last layer to the first (threshold 1000)"
         )
     trainable, depth = _value(found, "trainable_depth"), _depth(found)
     if trainable is not None and depth is not None and depth > trainable:
         yield (
-            f"deeper than six depth scales: mean-field theory has {trainable:.3g} layers trainable "
-            f"at these weights, the network has {depth}"
+            f"deeper than six depth scales: by mean-field theory {trainable:.3g} layers are "
+            f"trainable at these weights, the network has {depth}"
         )
     cosine = _value(found, "last_cosine")
     if cosine is not None and cosine > SAME_COSINE:
         yield (
-            f"at the last layer different inputs are the same: mean cosine {cosine:.5f} "
-            f"(threshold {SAME_COSINE})"
+            f"at initialisation different inputs are the same at the last layer: mean cosine "
+            f"{cosine:.5f} (threshold {SAME_COSINE})"
         )
     dead = _value(found, "dead_share")
     if dead is not None and dead > DEAD_SHARE:
-        yield f"{100 * dead:.0f}% of the units are dead"
+        yield (
+            f"at initialisation {100 * dead:.0f}% of the units give zero for every input "
+            f"(threshold {100 * DEAD_SHARE:.0f}%)"
+        )
 
 
 def _factor(log_change: float) -> str:

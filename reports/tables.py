@@ -63,12 +63,14 @@ class Tables:
         cells: one row a measured or refused point; `flops` and `macs` are of the row's pass for its
             whole batch, times are seconds an iteration, `latency_seconds` is the median.
         runs: one row a training; accuracies are fractions; `metric` is how a CSV named its column.
+        limits: evidence rows on what stops a network, one row a trial or a probe.
         environments: the machine of each file, as the file gives it.
         notes: what the reader assumed or left out, in words.
     """
 
     cells: pd.DataFrame
     runs: pd.DataFrame
+    limits: tuple[Row, ...] = ()
     environments: tuple[Mapping[str, Any], ...] = ()
     notes: tuple[str, ...] = ()
 
@@ -101,6 +103,7 @@ def concatenate(parts: Sequence[Tables]) -> Tables:
     return Tables(
         cells=pd.concat([part.cells for part in parts], ignore_index=True),
         runs=pd.concat([part.runs for part in parts], ignore_index=True),
+        limits=tuple(row for part in parts for row in part.limits),
         environments=tuple(environment for part in parts for environment in part.environments),
         notes=tuple(dict.fromkeys(note for part in parts for note in part.notes)),
     )

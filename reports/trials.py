@@ -18,6 +18,12 @@ FIT, HELD_OUT = "fit", "held_out"
 TUNED = "tuned learning rate"
 MORE_DATA = "twice the data"
 
+OF_TRAINING = ("gradients", "degradation", "optimization")
+"""Limits that keep a network from fitting its training data; the others, from generalising."""
+
+UNKNOWN_EXAMPLES = 1_000
+"""Taken to be behind an accuracy of which that is not known."""
+
 BySeed = Mapping[int, Row]
 
 
@@ -51,9 +57,9 @@ class Trials:
     rows: tuple[Row, ...]
 
     @cached_property
-    def depth(self) -> int:
-        """The depth asked about."""
-        return int(self.rows[0]["asked_depth"])
+    def depth(self) -> int | None:
+        """The depth asked about; None without trials."""
+        return next((int(row["asked_depth"]) for row in self.rows), None)
 
     @cached_property
     def asked(self) -> BySeed:
@@ -75,10 +81,29 @@ class Trials:
     def confirmed(self, limit: str) -> dict[str, BySeed]:
         """The remedies of a limit that were trained with fresh seeds, by name and seed."""
         rows = [r for r in self.rows if r["role"] == "confirmation" and r["limit"] == limit]
-        names = dict.fromkeys(str(row["remedy"]) for row in rows)
+        names = sorted({str(row["remedy"]) for row in rows})
         return {
             name: self._by_seed(role="confirmation", limit=limit, remedy=name) for name in names
         }
+
+    def chosen(self, limit: str) -> str | None:
+        """Of the remedies that were trained with fresh seeds, the best on the seed that chose."""
+        what = FIT if limit in OF_TRAINING else HELD_OUT
+
+        def first(name: str) -> float:
+            if name == TUNED:
+                rows = [row for seed, row in self._tuned_with_choosing_seed.items() if seed == 0]
+            else:
+                rows = [r for r in self.screened() if (r["limit"], r["remedy"]) == (limit, name)]
+            return max((value for r in rows if (value := score(r, what)) is not None), default=-1.0)
+
+        return max(self.confirmed(limit), key=lambda name: (first(name), name), default=None)
+
+    def baselines(self, limit: str) -> list[BySeed]:
+        """What remedies of a limit are compared with: the network as asked, and for those whose
+        learning rate was chosen too, also at the better learning rate."""
+        tuned = self._tuned_with_choosing_seed if limit in ("gradients", "degradation") else {}
+        return [each for each in (self.asked, tuned) if each]
 
     def screened(self) -> list[Row]:
         """The trials of the seed that chose."""
@@ -97,10 +122,14 @@ class Trials:
         sizes = {int(r["n_train"]) for r in rows if r.get("n_train")}
         found = {n: self._by_seed(role="data", depth=depth, n_train=n) for n in sorted(sizes)}
         whole = self.asked if depth == self.depth else self.shallower.get(depth, {})
-        for row in list(whole.values())[:1]:
-            if row.get("n_train"):
-                found[int(row["n_train"])] = whole
+        found |= {int(row["n_train"]): whole for row in whole.values() if row.get("n_train")}
         return dict(sorted(found.items()))
+
+    @cached_property
+    def _tuned_with_choosing_seed(self) -> BySeed:
+        rates = {row["learning_rate"] for row in self.tuned.values()}
+        chose = [row for row in self.rows if row["role"] == "window" and row["depth"] == self.depth]
+        return {int(r["seed"]): r for r in chose if r["learning_rate"] in rates} | dict(self.tuned)
 
     def best_shallower(self, what: str) -> int | None:
         """The shallower depth with the best mean score."""
@@ -119,11 +148,27 @@ def mean(by_seed: BySeed, what: str) -> float | None:
     return math.fsum(known) / len(known) if known else None
 
 
+def differences(better: BySeed, worse: Sequence[BySeed], what: str) -> dict[int, float]:
+    """The score of `better` less the best of `worse`, for each seed that all have."""
+    return {seed: ours - best for seed, (ours, best) in _pairs(better, worse, what).items()}
+
+
+def _pairs(better: BySeed, worse: Sequence[BySeed], what: str) -> dict[int, tuple[float, float]]:
+    found = {}
+    for seed, row in better.items():
+        ours = score(row, what)
+        others = [score(each[seed], what) for each in worse if seed in each]
+        known = [value for value in others if value is not None]
+        if ours is not None and known and len(others) == len(worse):
+            found[seed] = ours, max(known)
+    return found
+
+
 class Comparisons:
     """Paired differences that borrow strength from each other: name them all, then ask."""
 
     def __init__(self) -> None:
-        self._differences: dict[str, list[float]] = {}
+        self._differences: dict[str, Mapping[int, float]] = {}
         self._floors: dict[str, float] = {}
 
     @property
@@ -131,46 +176,39 @@ class Comparisons:
         """Those that have been put."""
         return frozenset(self._differences)
 
-    def add(self, name: str, better: BySeed, worse: BySeed | Sequence[BySeed], what: str) -> None:
-        """The score of `better` less the best of `worse`, for each seed that all have."""
-        others = [worse] if isinstance(worse, Mapping) else [each for each in worse if each]
-        pairs = [
-            (score(better[seed], what), [score(each[seed], what) for each in others])
-            for seed in better
-            if all(seed in each for each in others)
-        ]
-        known = [
-            (a, max(b for b in bs if b is not None))
-            for a, bs in pairs
-            if a is not None and any(b is not None for b in bs)
-        ]
-        self.put(name, [a - b for a, b in known], _floor(known, _examples(better, what)))
+    def add(self, name: str, better: BySeed, worse: Sequence[BySeed], what: str) -> None:
+        """See `differences`."""
+        floor = _floor(_pairs(better, worse, what).values(), _examples(better, what))
+        self.put(name, differences(better, worse, what), floor)
 
-    def put(self, name: str, differences: Sequence[float], floor: float) -> None:
+    def put(self, name: str, by_seed: Mapping[int, float], floor: float) -> None:
         """Differences that were found otherwise, and the least variance of one."""
-        self._differences[name] = list(differences)
+        self._differences[name] = by_seed
         self._floors[name] = floor
 
     def difference(self, name: str, first: str, second: str) -> None:
-        """Of two comparisons that are there, the first less the second."""
-        pairs = zip(self._differences[first], self._differences[second], strict=False)
+        """Of two comparisons that are there, the first less the second, seed by seed."""
+        ours, theirs = self._differences[first], self._differences[second]
         floor = self._floors[first] + self._floors[second]
-        self.put(name, [a - b for a, b in pairs], floor)
+        self.put(name, {s: ours[s] - theirs[s] for s in ours if s in theirs}, floor)
 
     def results(self) -> dict[str, Paired]:
         """Each comparison that has a difference."""
-        return paired(self._differences, self._floors)
+        found = {name: list(by_seed.values()) for name, by_seed in self._differences.items()}
+        return paired(found, self._floors)
 
 
 def _examples(by_seed: BySeed, what: str) -> int:
     names = ("n_train",) if what == FIT else ("n_validation", "n_test")
-    rows = list(by_seed.values())[:1]
-    return next((int(r[name]) for r in rows for name in names if r.get(name)), 1_000)
+    known = (int(r[name]) for r in by_seed.values() for name in names if r.get(name))
+    return next(known, UNKNOWN_EXAMPLES)
 
 
 def _floor(pairs: Iterable[tuple[float, float]], examples: int) -> float:
-    """The binomial variance of a difference of two accuracies on so many examples."""
-    inside = [(min(max(x, 1 / examples), 1 - 1 / examples)) for pair in pairs for x in pair]
+    """The binomial variance of a difference of two accuracies on so many examples; even where all
+    are right or wrong it is not 0."""
+    edge = 1 / (examples + 1)
+    inside = [min(max(x, edge), 1 - edge) for pair in pairs for x in pair]
     if not inside:
         return 0.0
     return 2 * math.fsum(x * (1 - x) for x in inside) / len(inside) / examples

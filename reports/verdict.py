@@ -46,7 +46,8 @@ class Within:
 
 @dataclass(frozen=True)
 class Limit:
-    """Which of the six limits stops the network; accuracies and costs alone cannot tell."""
+    """Which of the six limits stops the network, `none` or `undetermined`: accuracies and costs
+    alone cannot tell."""
 
     name: str = "undetermined"
     confidence: str | None = None
