@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
+import signal
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
@@ -15,13 +17,23 @@ if TYPE_CHECKING:
     from bench.limits.evidence import Trial
     from bench.options import Options
     from bench.records import Training
+    from reports.block import Block
     from reports.limits import LimitsVerdict
 
 BAD_INPUT = 2
 CANNOT_TELL = 3
+STOPPED = 130
+
+STANDARD_OUTPUT, STANDARD_ERROR = 1, 2
 
 DEFAULT_STORE = Path("results/limits.sqlite")
 DEFAULT_SEEDS, QUICK_SEEDS = 3, 1
+
+# What to do about a training that this machine cannot carry out.
+SMALLER_STEPS = {
+    "oom": "; try a smaller --batch-size or --depth",
+    "timeout": "; try fewer --epochs or a smaller --depth",
+}
 
 # Characters; what PyTorch raises can be a page.
 LONGEST_MESSAGE = 400
@@ -52,7 +64,8 @@ def limits(
     ] = None,
     batch_size: Annotated[str | None, typer.Option(help="Default: 128.")] = None,
     optimizer: Annotated[
-        str | None, typer.Option(help="adamw, adam, rmsprop, momentum or sgd; default: adamw.")
+        str | None,
+        typer.Option(help="adamw, adam, rmsprop, momentum, sgd or lion; default: adamw."),
     ] = None,
     lr: Annotated[
         str | None, typer.Option(help="Peak of the one-cycle schedule; default: 0.01.")
@@ -82,8 +95,10 @@ def limits(
     It trains: the network as asked, shallower ones, and each remedy alone. Exit codes: 2, the input
     is wrong; 3, the evidence does not tell.
     """
+    from bench.limits.evidence import failed
     from bench.specs import InputError
     from reports.limits import judge
+    from reports.limits_block import limits_blocks
 
     texts = {
         "--epochs": epochs,
@@ -99,7 +114,9 @@ def limits(
         "--seeds": seeds,
     }
     try:
-        with contextlib.redirect_stdout(sys.stderr):
+        with _stoppable(), _own_output():
+            _check_margin(margin)
+            _check_writable(rows, markdown)
             asked, training = _asked(family, texts, store, resume)
             number = asked.seeds if seeds else QUICK_SEEDS if quick else DEFAULT_SEEDS
             found = _evidence(training, asked, seeds=number, quick=quick)
@@ -107,18 +124,83 @@ def limits(
         _fail(str(error))
     except KeyboardInterrupt:
         typer.echo("howdeep limits: stopped; --resume goes on where it was", err=True)
-        raise typer.Exit(130) from None
+        raise typer.Exit(STOPPED) from None
     if rows is not None:
-        rows.parent.mkdir(parents=True, exist_ok=True)
-        rows.write_text(json.dumps(found), encoding="utf-8")
+        rows.write_text(json.dumps(found, allow_nan=False), encoding="utf-8")
+    failure = failed(found)
+    if failure is not None:
+        _fail_to_train(training, *failure)
     verdict = judge(found, margin=margin / 100)
-    _show(verdict, json_=json_, markdown=markdown)
+    _show(verdict, limits_blocks(verdict), json_=json_, markdown=markdown)
     raise typer.Exit(CANNOT_TELL if verdict.name == "undetermined" else 0)
 
 
-def _fail(message: str) -> NoReturn:
+def _fail(message: str, *, code: int = BAD_INPUT) -> NoReturn:
     typer.echo(f"howdeep limits: {' '.join(message.split())[:LONGEST_MESSAGE]}", err=True)
-    raise typer.Exit(BAD_INPUT)
+    raise typer.Exit(code)
+
+
+def _fail_to_train(training: Training, status: str, reason: str) -> NoReturn:
+    """A network that is too large for this machine is no wrong input."""
+    network = f"{training.family} at depth {training.depth} on {training.task}"
+    code = CANNOT_TELL if status in SMALLER_STEPS else BAD_INPUT
+    advice = SMALLER_STEPS.get(status, "")
+    _fail(f"{network} cannot be trained: {status}: {reason}{advice}", code=code)
+
+
+@contextlib.contextmanager
+def _stoppable() -> Iterator[None]:
+    """What asks a process to end is handled as Ctrl-C: no training is left behind."""
+
+    def stop(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    signals = (signal.SIGTERM, signal.SIGHUP)
+    before = {number: signal.getsignal(number) for number in signals}
+    heard = [number for number in signals if before[number] is not signal.SIG_IGN]  # as by nohup
+    for number in heard:
+        signal.signal(number, stop)
+    try:
+        yield
+    finally:
+        for number in heard:
+            signal.signal(number, before[number])
+
+
+@contextlib.contextmanager
+def _own_output() -> Iterator[None]:
+    """What a user's network prints, here or in a child process, goes to standard error."""
+    sys.stdout.flush()
+    kept = os.dup(STANDARD_OUTPUT)
+    os.dup2(STANDARD_ERROR, STANDARD_OUTPUT)
+    try:
+        with contextlib.redirect_stdout(sys.stderr):
+            yield
+    finally:
+        os.dup2(kept, STANDARD_OUTPUT)
+        os.close(kept)
+
+
+def _check_margin(margin: float) -> None:
+    from bench.specs import InputError
+
+    if not 0 <= margin <= 100:
+        raise InputError(f"--margin takes 0 to 100 points of accuracy; got {margin:g}")
+
+
+def _check_writable(*paths: Path | None) -> None:
+    """A file that cannot be written is told before hours are spent, not after."""
+    from bench.specs import InputError
+
+    for path in filter(None, paths):
+        there = path.exists()
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.open("ab").close()
+        except OSError as error:
+            raise InputError(f"cannot write {path}: {error.strerror}") from error
+        if not there:
+            path.unlink()
 
 
 def _asked(
@@ -131,11 +213,12 @@ def _asked(
     from bench.limits.run import checked_training
     from bench.specs import InputError
 
+    depth = texts["--depths"] or ""
+    if not depth.strip().isdecimal() or int(depth) < 1:
+        raise InputError(f"--depth takes one whole number of at least 1; got {depth!r}")
     found = families.find(family)
     asked = options.read(texts, families=[found.name])
     asked = replace(asked, store=store, resume=resume)
-    if asked.depths is None or len(asked.depths) != 1:
-        raise InputError("--depth takes one whole number of at least 1")
     if len(asked.batch_sizes) > 1:
         raise InputError("--batch-size takes one whole number here")
     return asked, checked_training(asked, epochs=asked.epochs if texts["--epochs"] else None)
@@ -176,13 +259,12 @@ def _telling() -> Iterator[Callable[[Trial], None]]:
         yield lambda trial: status.update(line(trial))
 
 
-def _show(verdict: LimitsVerdict, *, json_: bool, markdown: Path | None) -> None:
-    from reports.limits_block import limits_blocks
+def _show(
+    verdict: LimitsVerdict, blocks: Sequence[Block], *, json_: bool, markdown: Path | None
+) -> None:
     from reports.text import markdown_of, print_blocks
 
-    blocks = limits_blocks(verdict)
     if markdown is not None:
-        markdown.parent.mkdir(parents=True, exist_ok=True)
         markdown.write_text(markdown_of("What stops it going deeper?", blocks), encoding="utf-8")
     if json_:
         typer.echo(json.dumps(verdict.as_dict(), indent=2, allow_nan=False))

@@ -224,7 +224,14 @@ def _confidence(
     if name == "data":
         enough = more is not None and more.low > 0
     alone = set(binding) <= {name, "compute", *EXPECTED.get(name, ())}
-    return "strong" if sure and enough and alone else "weak"
+    return "strong" if sure and enough and alone and not _may_be_gradients(name, tests) else "weak"
+
+
+def _may_be_gradients(name: str, tests: Mapping[str, Test]) -> bool:
+    """Their symptom fires at initialisation, and a remedy shows a sign of an effect."""
+    screen = tests["gradients"]
+    sign = screen.p_value is not None and screen.p_value < NO_SIGN
+    return name in ("degradation", "optimization") and bool(screen.symptoms) and sign
 
 
 def _enough_seeds(case: Case, *tested: Paired | None) -> bool:

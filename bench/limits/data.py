@@ -8,7 +8,13 @@ more, and predicted from the curve e(n) = a + b n^-c where it cannot.
 from collections.abc import Iterable
 
 from ..specs import parse
-from ..train.tasks import BUILT_IN
+from ..train.tasks import (
+    BUILT_IN,
+    DEFAULT_TEST,
+    DEFAULT_VALIDATION,
+    DIGITS_TRAIN,
+    MOST_SAMPLES,
+)
 from .remedy import Change, Situation
 
 NAME = "data"
@@ -18,6 +24,12 @@ MORE = "twice the data"
 
 # Parts of the training set, as divisors.
 SHARES = (16, 8, 4, 2)
+
+# Training samples that a task can make; of others there are no more than it gives.
+MOST_ROWS = {
+    "mnist1d": MOST_SAMPLES - DEFAULT_VALIDATION - DEFAULT_TEST,
+    "digits": DIGITS_TRAIN,
+}
 
 # Fewer rows are no training set.
 FEWEST_ROWS = 20
@@ -44,9 +56,9 @@ def _rows(situation: Situation, n: int) -> Change:
 
 def _twice(situation: Situation) -> dict[int, Change]:
     spec = parse(situation.training.task, built_in=BUILT_IN, kind="task")
-    if spec.target != "mnist1d" or spec.knobs.get("standard"):
-        return {}
     n = 2 * situation.n_train
+    if n > MOST_ROWS.get(spec.target, 0) or spec.knobs.get("standard"):
+        return {}
     epochs = _epochs_of_as_many_steps(situation, n)
     return {n: Change(task={"train": n}, settings={"epochs": epochs})}
 

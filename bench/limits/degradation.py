@@ -12,6 +12,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.utils._pytree import tree_map
 
 from ..measure.hidden import hidden_layers, tensor_of
 from ..measure.state import left_as_found
@@ -32,13 +33,15 @@ def effective_depth(
 ) -> list[Probe]:
     """The accuracy with each block bypassed, and how many blocks are needed.
 
-    A block can be bypassed where its output has the shape of its input.
+    A block can be bypassed where its output has the shape of its input. The network is left as
+    found.
     """
-    whole = accuracy(model)
     drops = {}
-    for name, block in _bypassable(model, sample).items():
-        with _bypassed(block):
-            drops[name] = whole - accuracy(model)
+    with left_as_found(model):
+        whole = accuracy(model)
+        for name, block in _bypassable(model, sample).items():
+            with _bypassed(block):
+                drops[name] = whole - accuracy(model)
     needed = sum(100 * drop >= NEEDLESS_POINTS for drop in drops.values())
     rows = [_probe("bypass_drop", drop, depth, at=name) for name, drop in drops.items()]
     if drops:
@@ -66,9 +69,9 @@ def constructed(
     for name, layer in hidden_layers(deep).items():
         if name not in shallow_layers:
             make_identity(layer)
-    shallow.eval()
     deep.eval()
-    with torch.no_grad():
+    with left_as_found(shallow), torch.no_grad():
+        shallow.eval()
         same = torch.allclose(shallow(sample), deep(sample), rtol=1e-3, atol=1e-4)
     if not same:
         note = "the further layers cannot be made the identity"
@@ -121,12 +124,20 @@ def _bypassable(model: nn.Module, sample: Tensor) -> dict[str, nn.Module]:
 
 @contextmanager
 def _bypassed(block: nn.Module) -> Iterator[None]:
-    """Inside, the block gives back its input."""
-    handle = block.register_forward_hook(lambda _module, inputs, _output: inputs[0])
+    """Inside, the block gives back its input, in the place of its output's first tensor."""
+    handle = block.register_forward_hook(
+        lambda _module, inputs, output: _with_first(output, tensor_of(inputs))
+    )
     try:
         yield
     finally:
         handle.remove()
+
+
+def _with_first(output: Any, tensor: Tensor | None) -> Any:
+    """`output` with another tensor in the place of its first one of floating point."""
+    first = tensor_of(output)
+    return output if tensor is None else tree_map(lambda x: tensor if x is first else x, output)
 
 
 def _probe(quantity: str, value: float | None, depth: int, **more: Any) -> Probe:

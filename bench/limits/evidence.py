@@ -4,14 +4,16 @@ Pure measurement: no row says what it means. Rows are flat, so that a study's JS
 a table shows them.
 """
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ..records import RunRecord, plain
+from ..records import SETTLED, RunRecord, plain
 
 # What a training is in the experiment: the network as asked, shallower ones, other learning rates,
-# remedies on the seed that chooses among them, and the chosen ones on seeds that did not choose.
-ROLES = ("asked", "shallower", "window", "screening", "confirmation")
+# remedies on the seed that chooses among them, other numbers of training samples, and the chosen
+# remedies on seeds that did not choose.
+ROLES = ("asked", "shallower", "window", "screening", "data", "confirmation")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,3 +79,12 @@ class Trial:
         }  # fmt: skip
         kept = {name: value for name, value in run.items() if name not in ("family", "task")}
         return {**kept, **about, "network": run["family"], "data": run["task"]}
+
+
+def failed(rows: Sequence[Mapping[str, Any]]) -> tuple[str, str] | None:
+    """Status and reason of the network as asked where none of its trainings came to its end or
+    diverged: then there is nothing to judge."""
+    asked = [row for row in rows if row.get("role") == "asked"]
+    if any(row["status"] in SETTLED for row in asked):
+        return None
+    return next(((row["status"], row["reason"]) for row in asked), ("skipped", "nothing was run"))

@@ -1,12 +1,13 @@
 """Runs the experiment of one network: what the command and the benchmark both call."""
 
+import contextlib
 import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from .. import families, sources
-from ..isolate import Children
+from ..isolate import Children, OutOfTimeError, time_limit
 from ..options import Options
 from ..records import Training
 from ..specs import InputError
@@ -62,7 +63,8 @@ def checked_training(options: Options, *, epochs: int | None) -> Training:
     family = families.find(options.families[0])
     family = family.for_task(input_shape=task.input_shape, classes=task.classes)
     (depth,) = options.depths or ()
-    family.check_depth(depth)
+    with contextlib.suppress(OutOfTimeError), time_limit(options.cell_timeout):
+        family.check_depth(depth)  # what takes too long here will do so in its child
     if len(task.train) < LEAST_ROWS:
         raise InputError(
             f"task {task.name}: at least {LEAST_ROWS} training samples are needed to tell depths "
