@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from . import grid, options, progress, summaries
+from .limits.evidence import failed
 from .measure.latency import Clock
 from .records import Cell, Training, plain
 from .replay import replay
@@ -291,7 +292,8 @@ def attribute(
         if seconds:
             replay(seconds, 1, benchmark, clock)
         else:
-            _conclude({"skipped"}, "no training of the network as asked ended well")
+            status, reason = failed(rows) or ("diverged", "at every seed of the network as asked")
+            _conclude({status}, reason)
 
     return run
 

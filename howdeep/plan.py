@@ -47,7 +47,7 @@ def plan(
         bool, typer.Option("--largest-batch", help="Of each depth, within --memory.")
     ] = False,
     optimizer: Annotated[
-        str | None, typer.Option(help="adamw, adam, rmsprop, momentum, sgd or lion; default: adamw.")
+        str | None, typer.Option(help="adamw, adam, rmsprop, momentum, sgd, lion; default: adamw.")
     ] = None,
     dtype: Annotated[
         str, typer.Option(help="Of weights and activations: fp32, bf16 or fp16.")

@@ -89,14 +89,15 @@ class Case:
 
     def _compare_sizes(self, found: Comparisons) -> None:
         """What the last doubling of the data brought, at this depth and at the reference."""
-        for name, depth in (("here", self.depth), ("there", self._sized_reference())):
+        for name, depth in (("here", self.depth), ("there", self.sized_reference)):
             pair = None if depth is None else data_limit.last_doubling(self.trials.sized(depth))
             if pair:
                 found.add(f"data {name}", pair[1], [pair[0]], HELD_OUT)
         if {"data here", "data there"} <= found.names:
             found.difference("data more", "data here", "data there")
 
-    def _sized_reference(self) -> int | None:
+    @property
+    def sized_reference(self) -> int | None:
         """The shallower depth that was trained on other sizes with fresh seeds."""
         rows = [r for r in self.trials.rows if r["role"] == "data" and int(r["seed"]) > 0]
         return max((int(r["depth"]) for r in rows if r["depth"] < self.depth), default=None)
@@ -145,10 +146,23 @@ class Case:
         return sum(seed > 0 and score(r, FIT) is not None for seed, r in self.trials.asked.items())
 
     @property
+    def least_gain(self) -> float:
+        """What the last step in depth had to win to be worth its training FLOPs."""
+        return self.margin * self.doublings
+
+    @property
     def deeper_pays(self) -> bool:
-        """The last doubling of depth won at least the margin, beyond the noise."""
+        """The last step in depth won the margin for each doubling, beyond the noise."""
         found = self.compared.get("deeper")
-        return found is not None and found.mean >= self.margin and found.low > 0
+        return found is not None and found.mean >= self.least_gain and found.low > 0
+
+    @property
+    def more_data(self) -> bool:
+        """More data than there is was made and trained on; else parts of it are compared."""
+        whole = max(
+            (int(r["n_train"]) for r in self.trials.asked.values() if r["n_train"]), default=0
+        )
+        return max(self.trials.sized(self.depth), default=0) > whole
 
     @property
     def doublings(self) -> float:

@@ -79,8 +79,10 @@ def overfitting(case: Case) -> Test:
     symptoms: tuple[str, ...] = ()
     worse = case.best("held")
     if case.overfits and worse is not None:
+        fits = _percent(mean(case.trials.asked, FIT))
+        how = "hardly worse than" if case.fits_worse else "as well as"
         symptoms = (
-            f"it trains as well as shallower networks ({_percent(mean(case.trials.asked, FIT))}) "
+            f"it trains {how} shallower networks ({fits}) "
             f"and does worse on data held out than depth {case.reference}, by {_points(worse)}",
         )
     return _with_remedies(case, "overfitting", case.overfits, symptoms, "on data held out")
@@ -93,15 +95,15 @@ def data(case: Case) -> Test:
     if here is not None and here.mean >= case.margin and more is not None and more.mean > 0:
         symptoms = (
             f"the last doubling of the data won {_points(here)} here and "
-            f"{_points(more)} more than at depth {case.reference}",
+            f"{_points(more)} more than at depth {case.sized_reference}",
         )
     return Test(
         stopped=(case.overfits or not case.fits_worse) and not case.deeper_pays,
         symptoms=symptoms,
         p_value=None if here is None else here.p_value,
         share=None if here is None else case.share("data", here),
-        remedy=None if here is None else MORE_DATA,
-        evidence=_doubled_words(here),
+        remedy=MORE_DATA if case.more_data else None,
+        evidence=_doubled_words(here) if case.more_data else (),
     )
 
 
@@ -110,7 +112,6 @@ def compute(case: Case) -> Test:
     gain = case.compared.get("deeper")
     if gain is None:
         return Test(False, ())
-    margin = case.margin * case.doublings
     words = (
         f"{_doubling_words(case.doublings)} of training FLOPs brought {_points(gain)} "
         f"(95% bounds {100 * gain.low:.1f} and {100 * gain.high:.1f}); "
@@ -119,8 +120,8 @@ def compute(case: Case) -> Test:
     worse = case.fits_worse or case.generalizes_worse
     return Test(
         stopped=case.learns and not case.deeper_pays and not worse,
-        symptoms=(words,) if gain.mean < margin and not worse else (),
-        p_value=gain.p_below(margin),
+        symptoms=(words,) if gain.mean < case.least_gain and not worse else (),
+        p_value=gain.p_below(case.least_gain),
         evidence=(words,),
     )
 

@@ -53,7 +53,7 @@ class LimitFinding:
         binds: None where it could not be tested.
         p_value: of its test; adjusted for their number where its metric has stopped improving and
             its symptom fires, so that it may bind.
-        remedy: the best of those tried on fresh seeds.
+        remedy: that which the seed that chose preferred, or early stopping; tried on fresh seeds.
         share: of the loss that this remedy recovers.
     """
 
@@ -190,7 +190,7 @@ def _named(
         return max(binding, key=lambda name: _mean_share(tests[name])), "weak"
     if case.deeper_pays:
         gain = case.compared["deeper"]
-        clear = gain.low >= case.margin and gain.p_value < STRONG_ALPHA
+        clear = gain.low >= case.least_gain and gain.p_value < STRONG_ALPHA
         sure = clear and _enough_seeds(case, gain)
         return "none", "strong" if sure else "weak"
     return "undetermined", None
@@ -279,7 +279,7 @@ def _unsettled(
     yield from (_missed(case, each, tests[each.name]) for each in missed)
     if name == "undetermined" and not missed and not open_:
         gain = case.compared.get("deeper")
-        if gain is not None and gain.low < case.margin < gain.high:
+        if gain is not None and gain.low < case.least_gain < gain.high:
             yield _margin_unclear(case, gain)
         else:
             yield "a remedy that was not tried: none of those tried wins back what is lost"

@@ -63,7 +63,7 @@ def _confirmed(case: Case) -> Iterator[RemedyFinding]:
                 yield _finding(case, remedy, limit, rows, gain)
     more = case.compared.get("data here")
     sized = case.trials.sized(case.depth)
-    if more is not None and sized:
+    if more is not None and case.more_data:
         rows = sized[max(sized)]
         yield _finding(case, MORE_DATA, "data", rows, more, change=f"n={max(sized)}")
 

@@ -16,7 +16,7 @@ from .. import families
 from ..families import Family
 from ..measure.state import random_state
 from ..measure.training_probe import StepSignals, TrainingProbe
-from ..records import RunRecord, Training
+from ..records import Training
 from ..specs import one_line
 from ..train import trainer
 from ..train.runs import unpacked
@@ -29,7 +29,8 @@ ROWS = 1_000
 # … and for curvature, whose cost is that of some hundred training steps.
 CURVATURE_ROWS = 128
 
-Probing = Callable[[], Iterable[Probe]]
+Probing = tuple[str, str, Callable[[], Iterable[Probe]]]
+"""A limit, what is probed of it, and the probing."""
 
 
 def screened(training: Training, data: bytes) -> list[Probe]:
@@ -43,20 +44,26 @@ def screened(training: Training, data: bytes) -> list[Probe]:
         model = family.build(training.depth)
     depth = training.depth
     return _attempted(
-        {
-            gradients.NAME: lambda: gradients.screen(
-                model, inputs, labels, depth=depth, knobs=family.all_knobs, seed=training.seed
+        (
+            (
+                gradients.NAME,
+                "screen",
+                lambda: gradients.screen(
+                    model, inputs, labels, depth=depth, knobs=family.all_knobs, seed=training.seed
+                ),
             ),
-            structure.NAME: lambda: structure.receptive_field(model, inputs[:1], depth=depth),
-        },
+            (
+                structure.NAME,
+                "receptive field",
+                lambda: structure.receptive_field(model, inputs[:1], depth=depth),
+            ),
+        ),
         depth,
     )
 
 
-def examined(
-    training: Training, data: bytes, shallower: Training | None
-) -> tuple[RunRecord, list[Probe]]:
-    """The record of a training that was watched, and the probes of what came of it.
+def examined(training: Training, data: bytes, shallower: Training | None) -> list[Probe]:
+    """The probes of a training that is watched, and of what comes of it.
 
     Args:
         shallower: the training of the constructive check, None without.
@@ -74,7 +81,7 @@ def examined(
     if record.status == "ok":
         model = model.cpu()
         rows += _attempted(_after(model, family, task, training, shallower), training.depth)
-    return record, rows
+    return rows
 
 
 def _family(training: Training, task: Task) -> Family:
@@ -84,8 +91,8 @@ def _family(training: Training, task: Task) -> Family:
 
 def _after(
     model: nn.Module, family: Family, task: Task, training: Training, shallower: Training | None
-) -> dict[str, Probing]:
-    """What is measured of a trained network, by the limit that it speaks of."""
+) -> tuple[Probing, ...]:
+    """What is measured of a trained network."""
     depth = training.depth
     train = Split(task.train.inputs[:ROWS], task.train.labels[:ROWS])
     sizes = min(CURVATURE_ROWS, max(1, len(train) // 2))
@@ -93,39 +100,50 @@ def _after(
     sample = train.inputs[:64]
 
     def accuracy(network: nn.Module) -> float:
-        return trainer._evaluate(network, train, training)[0]
+        return trainer.evaluate(network, train, training)[0]
 
     def checked() -> list[Probe]:
         if shallower is None:
             return []
         shallow, _ = trainer.trained(family, task, shallower)
         deep = family.build(depth)
-        return [degradation.constructed(shallow, deep, sample, accuracy, depth=depth)]
+        return [degradation.constructed(shallow.cpu(), deep, sample, accuracy, depth=depth)]
 
     held = task.validation or task.test
-    return {
-        "degradation": lambda: degradation.effective_depth(model, sample, accuracy, depth=depth),
-        "degradation (constructive check)": checked,
-        "optimization": lambda: optimization.landscape(model, batches, depth=depth),
-        "structure": lambda: structure.representations(
-            model,
-            (train.inputs, train.labels),
-            (held.inputs[:ROWS], held.labels[:ROWS]),
-            depth=depth,
+    return (
+        (
+            degradation.NAME,
+            "effective depth",
+            lambda: degradation.effective_depth(model, sample, accuracy, depth=depth),
         ),
-    }
+        (degradation.NAME, "constructive check", checked),
+        (
+            optimization.NAME,
+            "landscape",
+            lambda: optimization.landscape(model, batches, depth=depth),
+        ),
+        (
+            structure.NAME,
+            "representations",
+            lambda: structure.representations(
+                model,
+                (train.inputs, train.labels),
+                (held.inputs[:ROWS], held.labels[:ROWS]),
+                depth=depth,
+            ),
+        ),
+    )
 
 
-def _attempted(probings: dict[str, Probing], depth: int) -> list[Probe]:
+def _attempted(probings: Iterable[Probing], depth: int) -> list[Probe]:
     rows: list[Probe] = []
-    for name, probing in probings.items():
+    for limit, what, probing in probings:
         try:
             rows += probing()
         except Exception as error:  # whatever a user's network raises
-            limit = name.partition(" ")[0]
             note = one_line(error)
             rows.append(
-                Probe(limit=limit, quantity="failed", depth=depth, value=None, at=name, note=note)
+                Probe(limit=limit, quantity="failed", depth=depth, value=None, at=what, note=note)
             )
     return rows
 

@@ -29,7 +29,7 @@ REMEDIES = (
 # Limits whose remedies are to make the network fit its training data; the others', to generalise.
 OF_TRAINING = (gradients.NAME, optimization.NAME, degradation.NAME)
 
-# Depths tried: the one asked for, half of it, a quarter, … until one is as shallow as this.
+# Depths tried: the one asked for, half of it, a quarter, … until one is shallower than this.
 SHALLOW = 4
 MOST_RUNGS = 6
 
@@ -90,7 +90,7 @@ class Experiment:
     def _probes(self) -> Iterator[Probe]:
         yield from self._screen()
         self._baseline()
-        if not any(trial.run.status == "ok" for trial in self._of("asked", "window")):
+        if not any(trial.run.status in SETTLED for trial in self._of("asked")):
             return
         self._remedies()
         if not self._quick:
@@ -223,7 +223,7 @@ class Experiment:
         wanted = [(asked, (shallow,)), *([(shallow, (None,))] if shallow else [])]
         for (training, _), outcome in zip(wanted, self._lab.probe(examined, wanted), strict=True):
             if outcome.status == "ok":
-                yield from outcome.value[1]
+                yield from outcome.value
             else:
                 yield failure(outcome, limit=structure.NAME, depth=training.depth)
 

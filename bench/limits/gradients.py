@@ -125,6 +125,8 @@ def _init(situation: Situation) -> tuple[Change, ...]:
         return ()
     if "init" not in knobs:
         return (Change(treatments=("initialization:scheme=lsuv",)),)
+    if knobs.get("activation") == "selu":  # Klambauer et al. 2017, arXiv:1706.02515
+        return (Change(treatments=("initialization:scheme=lecun",)),)
     scheme = "he" if knobs.get("activation") in _RELU_LIKE else "xavier"
     if knobs["init"] == scheme and knobs.get("init_scale") in (None, 1.0):
         return ()

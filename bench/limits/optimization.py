@@ -5,7 +5,6 @@ works, the curvature at the weights that were found, how far the gradients of mi
 and slices of the loss around them.
 """
 
-import importlib.util
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -15,6 +14,7 @@ from torch import Tensor, nn
 from ..measure.curvature import Objective, flatness, spectral_density, top_eigenvalues
 from ..measure.gradient_agreement import gradient_agreement
 from ..measure.loss_slice import slice_1d, slice_2d
+from ..train.optimizers import OPTIMIZERS
 from .evidence import Probe
 from .remedy import Change, Remedy, Situation
 
@@ -25,8 +25,9 @@ WINDOW = (0.1, 0.32, 3.2, 10.0)
 # … and further ones where the best of these is at an end.
 BEYOND = {0.1: 0.01, 10.0: 100.0}
 
-# Lanczos steps and probes of the spectral density; each step costs some three gradients.
-DENSITY_STEPS, DENSITY_PROBES = 20, 2
+# Lanczos steps and probes of the spectral density; each step costs some three gradients. With
+# fewer steps the share of negative curvature is wrong by more than its probes tell.
+DENSITY_STEPS, DENSITY_PROBES = 80, 1
 
 # Learning rates at which each optimizer is commonly tuned.
 RATES = {
@@ -123,13 +124,9 @@ def _optimizers(situation: Situation) -> tuple[Change, ...]:
         if name not in ("adamw", "lion")
         else Change(settings={"optimizer": name, "learning_rate": rate})
         for name, rates in RATES.items()
-        if name != present and {name, present} != {"adam", "adamw"} and _is_there(name)
+        if name != present and {name, present} != {"adam", "adamw"} and name in OPTIMIZERS
         for rate in rates
     )
-
-
-def _is_there(optimizer: str) -> bool:
-    return optimizer != "lion" or importlib.util.find_spec("pytorch_optimizer") is not None
 
 
 def _warm_up(_situation: Situation) -> tuple[Change, ...]:

@@ -48,7 +48,7 @@ def _l1(_situation: Situation) -> tuple[Change, ...]:
 
 
 def _l2(situation: Situation) -> tuple[Change, ...]:
-    """Decoupled weight decay (Loshchilov & Hutter 2019, arXiv:1711.05101)."""
+    """Decoupled (Loshchilov & Hutter 2019, arXiv:1711.05101), but for `sgd` and `momentum`."""
     decays = (d for d in WEIGHT_DECAYS if d > situation.training.weight_decay)
     adaptive = situation.training.optimizer in ("adam", "rmsprop")
     decoupled = {"optimizer": "adamw"} if adaptive else {}
@@ -69,7 +69,7 @@ def _augmentation(_situation: Situation) -> tuple[Change, ...]:
 
 REMEDIES = (
     Remedy(name="L1", limit=NAME, changes=_l1),
-    Remedy(name="L2 (decoupled weight decay)", limit=NAME, changes=_l2),
+    Remedy(name="weight decay (L2)", limit=NAME, changes=_l2),
     Remedy(name="dropout", limit=NAME, changes=_dropout),
     Remedy(name="augmentation", limit=NAME, changes=_augmentation),
 )

@@ -75,7 +75,8 @@ def _mnist1d(
 ) -> Arrays:
     """MNIST-1D, inputs (n, 1, 40), 10 classes.
 
-    Up to 4,000 training samples validation and test data are the same whatever their number.
+    Validation and test data are the same whatever the number of training samples, and the first of
+    those are too.
     `standard` is the authors' split: 4,000 to train, 1,000 to test, nothing to validate on.
     """
     if standard:
@@ -88,14 +89,21 @@ def _mnist1d(
     sizes = {"validation": validation, "test": test, "train": train}
     if sum(sizes.values()) > MOST_SAMPLES:
         raise InputError(f"at most {MOST_SAMPLES:,} samples in all; got {sum(sizes.values()):,}")
-    return _cut(*_generate_mnist1d(validation + test + max(train, DEFAULT_TRAIN)), sizes)
+    inputs, labels = _generate_mnist1d(validation + test + DEFAULT_TRAIN)
+    if train > DEFAULT_TRAIN:
+        more_inputs, more_labels = _generate_mnist1d(train - DEFAULT_TRAIN, another=1)
+        inputs = np.concatenate([inputs, more_inputs])
+        labels = np.concatenate([labels, more_labels])
+    return _cut(inputs, labels, sizes)
 
 
-def _generate_mnist1d(n: int) -> tuple[Any, Any]:
+def _generate_mnist1d(n: int, *, another: int = 0) -> tuple[Any, Any]:
+    """n samples; `another` is added to the authors' seed and gives others."""
     from mnist1d.data import get_dataset_args, make_dataset
 
     settings = get_dataset_args()
     settings.num_samples = n
+    settings.seed += another
     with random_state():  # `make_dataset` seeds the global generators
         data = make_dataset(settings)
     inputs = np.concatenate([data["x"], data["x_test"]])

@@ -134,7 +134,12 @@ class _Learner:
         )
         warm_up = next((each.warmup for each in chosen if each.warmup is not None), WARM_UP)
         self._schedule = torch.optim.lr_scheduler.OneCycleLR(
-            self._optimizer, max_lr=training.learning_rate, total_steps=steps, pct_start=warm_up
+            self._optimizer,
+            max_lr=training.learning_rate,
+            total_steps=steps,
+            pct_start=warm_up,
+            # It would give every optimizer that has a momentum at all, 0 included, one of 0.95.
+            cycle_momentum="betas" in self._optimizer.defaults,
         )
         # Gradients of fp16 underflow unless the loss is scaled (Micikevicius et al. 2018, 3.2).
         enabled = training.dtype == "fp16"
@@ -176,18 +181,19 @@ def _fit(
     accuracies: list[list[float]] = [[], []]
     wait = machine.synchronizer(training.device)
     model.train()
-    start = time.perf_counter()
+    seconds = 0.0
     while len(curve) < training.epochs and all(map(math.isfinite, curve)):
+        start = time.perf_counter()
         losses: list[Tensor] = []
         for batch in _batches(data, batch_size, generator):
             with watch(model, len(curve) * per_epoch + len(losses)):
                 losses.append(learner.update(batch))
         curve.append(torch.stack(losses).mean().item())
+        wait()
+        seconds += time.perf_counter() - start
         for half, values in zip(halves, accuracies, strict=False):
-            values.append(_evaluate(model, half, training)[0])
+            values.append(evaluate(model, half, training)[0])
             model.train()
-    wait()
-    seconds = time.perf_counter() - start
     curves = tuple(accuracies[0]), tuple(accuracies[1])
     return _Fit(model, seconds, len(curve) * per_epoch, tuple(curve), curves)
 
@@ -252,12 +258,12 @@ def _evaluations(model: nn.Module, task: Task, training: Training) -> dict[str, 
     result: dict[str, Any] = {}
     for name, split in splits.items():
         if split is not None:
-            result[f"{name}_accuracy"], result[f"{name}_loss"] = _evaluate(model, split, training)
+            result[f"{name}_accuracy"], result[f"{name}_loss"] = evaluate(model, split, training)
     return result
 
 
 @torch.no_grad()
-def _evaluate(model: nn.Module, split: Split, training: Training) -> tuple[float, float]:
+def evaluate(model: nn.Module, split: Split, training: Training) -> tuple[float, float]:
     """Accuracy (a fraction) and mean cross-entropy in eval mode."""
     model.eval()
     correct, loss = 0, 0.0

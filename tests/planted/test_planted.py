@@ -13,7 +13,7 @@ from tests.planted.conftest import RESULTS
 
 pytestmark = pytest.mark.planted
 
-# Of fourteen cases, so many at least are named rightly.
+# Of the cases that are named rightly.
 LEAST_SHARE = 12 / 14
 
 

@@ -212,3 +212,12 @@ def test_what_cannot_be_learnt_from_is_refused_in_one_line(
         tasks.load(text)
     assert said in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_more_of_mnist1d_keeps_what_less_of_it_has() -> None:
+    """The same validation and test data, and the same first training samples."""
+    less, more = (tasks.load(f"mnist1d:train={n},validation=20,test=20") for n in (100, 4_100))
+    assert torch.equal(more.train.inputs[:100], less.train.inputs)
+    assert torch.equal(more.validation.inputs, less.validation.inputs)
+    assert torch.equal(more.test.inputs, less.test.inputs)
+    assert not torch.equal(more.train.inputs[4_000:], more.train.inputs[:100])

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 from bench import families
 from bench.records import RunRecord
@@ -229,3 +230,20 @@ def test_the_test_split_is_not_looked_at_where_another_is_there(validation: bool
     record = train(family(), task(validation=validation), training(test=False))
     assert (record.test_accuracy is None) == validation
     assert (record.validation_accuracy is None) != validation
+
+
+@pytest.mark.parametrize(("optimizer", "momentum"), [("sgd", 0.0), ("momentum", 0.9)])
+def test_an_optimizer_keeps_its_momentum(
+    optimizer: str, momentum: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The one-cycle schedule of PyTorch would set it to 0.95."""
+    seen: list[float] = []
+
+    def remembering(parameters: Any, **options: Any) -> torch.optim.Optimizer:
+        made = OPTIMIZERS[optimizer](parameters, **options)
+        made.register_step_pre_hook(lambda *_: seen.append(made.param_groups[0]["momentum"]))
+        return made
+
+    monkeypatch.setattr("bench.train.trainer.OPTIMIZERS", {optimizer: remembering})
+    train(family(), task(), training(optimizer=optimizer))
+    assert set(seen) == {momentum}

@@ -1,0 +1,37 @@
+"""Hints of the structure: rows by layer, none where an instrument does not apply."""
+
+import torch
+from torch import nn
+
+from bench.limits import structure
+
+from .small import batch, left_alone, network, values
+
+
+def test_convolutions_have_a_receptive_field() -> None:
+    """Three 3x3 convolutions see 7 pixels, of 5 that there are: the border is passed."""
+    layers = [nn.Conv2d(2, 2, 3, padding=1) for _ in range(3)]
+    model = nn.Sequential(*layers, nn.Flatten(), nn.Linear(50, 2))
+    with left_alone(model):
+        probes = structure.receptive_field(model, torch.zeros(1, 2, 5, 5), depth=4)
+    found = {probe.quantity: probe.value for probe in probes}
+    assert found["receptive_field"] == 7.0
+    assert found["input_size"] == 5.0
+    assert found["share_beyond_border"] is not None
+
+
+def test_perceptrons_have_none() -> None:
+    """No convolution, no row."""
+    assert structure.receptive_field(network(), batch()[0], depth=4) == []
+
+
+def test_each_hidden_layer_is_read() -> None:
+    """Saturation and a linear probe of each, similarity of each pair; accuracies are shares."""
+    model = network(norm=True)
+    with left_alone(model):
+        probes = structure.representations(model, batch(64), batch(40), depth=4)
+    assert list(values(probes, "saturation")) == ["0.0", "0.1", "0.2"]
+    assert list(values(probes, "similarity_to_next")) == ["0.0 - 0.1", "0.1 - 0.2"]
+    accuracies = values(probes, "linear_probe_accuracy")
+    assert set(accuracies) >= {"0.0", "0.1", "0.2"}
+    assert all(value is None or 0 <= value <= 1 for value in accuracies.values())
