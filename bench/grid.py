@@ -35,10 +35,11 @@ def make(options: Options) -> Grid:
     for family, depth in points:
         with contextlib.suppress(OutOfTimeError), time_limit(options.cell_timeout):
             family.check_depth(depth)  # what takes too long here will do so in its child
+    trainings = tuple(tuple(_trainings(*point, options)) for point in points)
     return Grid(
         tuple(found.values()),
         tuple(cell for point in points for cell in _cells(*point, options)),
-        trainings := tuple(tuple(_trainings(*point, options)) for point in points),
+        trainings,
         tuple({seeds[0].family: seeds[0] for seeds in trainings}.values()),
     )
 

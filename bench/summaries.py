@@ -4,7 +4,8 @@ from collections.abc import Callable, Mapping, Sequence
 from statistics import fmean, median, quantiles
 from typing import Any
 
-from .limits.evidence import Trial, failed
+from .limits import evidence
+from .limits.evidence import Trial
 from .records import CellRecord, RunRecord
 
 
@@ -64,7 +65,7 @@ Rows = Sequence[Mapping[str, Any]]
 
 def evidence_words(rows: Rows) -> str:
     """`63 trainings, 412 probes`, or why the network as asked cannot be trained."""
-    failure = failed(rows)
+    failure = evidence.failed(rows)
     if failure is not None:
         return ": ".join(failure)
     trials = sum(row["kind"] == "trial" for row in rows)

@@ -219,12 +219,20 @@ def _confidence(
     p, test = binding[name].p_value, tests[name]
     tested = test.share or case.compared.get("deeper")
     sure = p is not None and p < STRONG_ALPHA and _enough_seeds(case, tested)
-    enough = name in ("compute", "data") or (test.share is not None and test.share.low >= HALF)
-    more = case.compared.get("data more")
-    if name == "data":
-        enough = more is not None and more.low > 0
+    enough = _recovers_enough(case, name, test)
     alone = set(binding) <= {name, "compute", *EXPECTED.get(name, ())}
     return "strong" if sure and enough and alone and not _may_be_gradients(name, tests) else "weak"
+
+
+def _recovers_enough(case: Case, name: str, test: Test) -> bool:
+    """That depth brings little needs no remedy; data must bring more here than at another depth;
+    any other remedy must recover half of the loss, beyond the noise."""
+    if name == "compute":
+        return True
+    if name == "data":
+        more = case.compared.get("data more")
+        return more is not None and more.low > 0
+    return test.share is not None and test.share.low >= HALF
 
 
 def _may_be_gradients(name: str, tests: Mapping[str, Test]) -> bool:

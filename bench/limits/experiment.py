@@ -90,7 +90,7 @@ class Experiment:
     def _probes(self) -> Iterator[Probe]:
         yield from self._screen()
         self._baseline()
-        if not any(trial.run.status in SETTLED for trial in self._of("asked")):
+        if not self._can_train():
             return
         self._remedies()
         if not self._quick:

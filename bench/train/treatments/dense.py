@@ -4,19 +4,18 @@ There the outputs are concatenated, which takes another network. Here they are a
 network whose blocks keep their shape can be its own dense variant, with the same layers.
 """
 
-from functools import partial
-from typing import Any
+from collections import OrderedDict
 
-import torch
 from torch import Tensor, nn
 
 from ...measure.repeated_blocks import repeated_blocks
+from .surgery import replaced
 from .treatment import Treatment
 
 
 class DenselyConnected(nn.Sequential):
     """Modules in a row, each given the mean of the input and all outputs of the same shape so far;
-    so is what follows."""
+    so is what follows. x: any shape that the first module takes."""
 
     def forward(self, x: Tensor) -> Tensor:
         total, count = x, 1
@@ -29,38 +28,24 @@ class DenselyConnected(nn.Sequential):
 
 def dense() -> Treatment:
     """Connects every block of each row of repeated blocks with all before it."""
-    return Treatment(prepare=partial(_connect))
+    return Treatment(prepare=_connect)
 
 
 def _connect(model: nn.Module, batch: Tensor) -> nn.Module:
     rows = _rows(model)
     if not rows:
         raise ValueError("expected blocks in an nn.Sequential; found none to connect densely")
-    for name, row in rows.items():
-        new = DenselyConnected()
-        new.training = row.training
-        for child_name, child in row.named_children():
-            new.add_module(child_name, child)
-        _put(model, name, new)
-    with torch.no_grad():
-        training = model.training
-        model.eval()(batch[:1])
-        model.train(training)
-    return model
+    new = {row: DenselyConnected(OrderedDict(row.named_children())) for row in rows}
+    return replaced(model, batch, new, remedy="dense connections")
 
 
-def _rows(model: nn.Module) -> dict[str, nn.Sequential]:
+def _rows(model: nn.Module) -> list[nn.Module]:
     """Sequential containers, but for the network itself, that hold two repeated blocks or more."""
     blocks = set(repeated_blocks(model))
-    return {
-        name: module
-        for name, module in model.named_modules()
-        if name
+    return [
+        module
+        for module in model.modules()
+        if module is not model
         and type(module) is nn.Sequential
         and len(blocks.intersection(module.children())) > 1
-    }
-
-
-def _put(model: Any, name: str, module: nn.Module) -> None:
-    parent, _, last = name.rpartition(".")
-    setattr(model.get_submodule(parent), last, module)
+    ]
