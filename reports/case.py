@@ -15,6 +15,7 @@ from .trials import (
     Comparisons,
     Trials,
     capped_loss,
+    chance,
     differences,
     mean,
     score,
@@ -66,8 +67,9 @@ class Case:
             for name, by_seed in trials.confirmed(limit).items():
                 what = FIT if limit in OF_TRAINING else HELD_OUT
                 found.add(f"{limit}: {name}", by_seed, trials.baselines(limit), what)
-        for name, by_seed in trials.confirmed("optimization").items():
-            found.add(f"optimization held: {name}", by_seed, [trials.asked], HELD_OUT)
+        for limit in OF_TRAINING:
+            for name, by_seed in trials.confirmed(limit).items():
+                found.add(f"{limit} held: {name}", by_seed, [trials.asked], HELD_OUT)
         self._compare_stops(found)
         self._compare_sizes(found)
         return found
@@ -137,8 +139,7 @@ class Case:
         """Some depth that was tried has learnt something."""
         rows = [self.trials.asked, *self.trials.shallower.values()]
         best = max((value for each in rows if (value := mean(each, FIT)) is not None), default=0.0)
-        classes = next((row["classes"] for row in self.trials.rows), 1)
-        return best > 1 / float(classes) + ABOVE_CHANCE
+        return best > max(map(chance, self.trials.rows), default=1.0) + ABOVE_CHANCE
 
     @property
     def fresh_seeds(self) -> int:
@@ -152,9 +153,23 @@ class Case:
 
     @property
     def deeper_pays(self) -> bool:
-        """The last step in depth won the margin for each doubling, beyond the noise."""
+        """The last step in depth won the margin for each doubling, beyond the noise, and no
+        shallower depth is better."""
         found = self.compared.get("deeper")
-        return found is not None and found.mean >= self.least_gain and found.low > 0
+        if found is None or self.fits_worse or self.generalizes_worse:
+            return False
+        return found.mean >= self.least_gain and found.low > 0
+
+    @property
+    def fit_stopped(self) -> bool:
+        """Training accuracy is worse than at a shallower depth, or far from 100% and no better than
+        at the next one."""
+        if self.fits_worse or not self.trials.shallower:
+            return self.fits_worse
+        half = self.compared.get(f"fit {max(self.trials.shallower)}")
+        missing = 1 - (mean(self.trials.asked, FIT) or 0.0)
+        improves = half is not None and half.high < 0 and -half.mean >= self.margin
+        return missing >= ABOVE_CHANCE and not improves
 
     @property
     def more_data(self) -> bool:
@@ -184,14 +199,14 @@ class Case:
 
     def lost(self, limit: str) -> float | None:
         """Accuracy that there is to recover: against the best shallower depth where that is better,
-        else, for optimization and data, all that is missing to 100%."""
+        else, for gradients, optimization and data, all that is missing to 100%."""
         what = FIT if limit in OF_TRAINING else HELD_OUT
         if self.fits_worse if what == FIT else self.generalizes_worse:
             depth = self.fit_reference if what == FIT else self.reference
             better = self.trials.shallower[depth or 0]
             known = differences(better, self.trials.baselines(limit), what).values()
             return math.fsum(known) / len(known) if known else None
-        if limit not in ("optimization", "data"):
+        if limit not in ("gradients", "optimization", "data"):
             return None
         asked = mean(self.trials.asked, what)
         return None if asked is None else 1 - asked

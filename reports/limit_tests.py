@@ -41,7 +41,8 @@ class Test:
 def gradients(case: Case) -> Test:
     """Fires at initialisation; norm, init, activation or clipping win back training accuracy."""
     probes = [row for row in case.probes if row["depth"] == case.depth]
-    return _of_training(case, "gradients", gradient_symptoms(probes))
+    stopped, of = case.fit_stopped, "of training accuracy"
+    return _with_remedies(case, "gradients", stopped, gradient_symptoms(probes), of)
 
 
 def degradation(case: Case) -> Test:

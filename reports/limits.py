@@ -16,6 +16,7 @@ from .limit_tests import HALF, TESTS, Test
 from .outlook import outlook
 from .paired import Paired, holm
 from .remedies import RemedyFinding, ranked
+from .symptoms import was_screened
 from .tables import Row
 from .trials import FIT, mean
 
@@ -137,10 +138,12 @@ def judge(rows: Sequence[Row], *, margin: float = MARGIN) -> LimitsVerdict:
 
 
 def subjects(rows: Sequence[Row]) -> list[list[Row]]:
-    """The rows by what they are about, each subject in the order of its first row."""
+    """The rows by what they are about and the file they come from, each subject in the order of its
+    first row: two studies may differ in more than what their rows name."""
     found: dict[tuple[Any, ...], list[Row]] = {}
     for row in rows:
-        found.setdefault((row["family"], row["task"], row["asked_depth"]), []).append(row)
+        about = tuple(row.get(name) for name in ("source", "family", "task", "asked_depth"))
+        found.setdefault(about, []).append(row)
     return list(found.values())
 
 
@@ -220,8 +223,42 @@ def _confidence(
     tested = test.share or case.compared.get("deeper")
     sure = p is not None and p < STRONG_ALPHA and _enough_seeds(case, tested)
     enough = _recovers_enough(case, name, test)
-    alone = set(binding) <= {name, "compute", *EXPECTED.get(name, ())}
-    return "strong" if sure and enough and alone and not _may_be_gradients(name, tests) else "weak"
+    others = {n for n in binding if n not in ("compute", *EXPECTED.get(name, ()))} - {name}
+    doubts = (
+        others,
+        _may_be_gradients(case, name, tests),
+        _better_optimized(name, tests, binding),
+        _costs_generalization(case, name, tests[name]),
+        _untried(case, name),
+        name == "compute" and _wins_elsewhere(case),
+    )
+    return "strong" if sure and enough and not any(doubts) else "weak"
+
+
+def _better_optimized(
+    name: str, tests: Mapping[str, Test], binding: Mapping[str, LimitFinding]
+) -> bool:
+    """An optimizer alone recovers more than the remedy for gradients."""
+    better = _mean_share(tests["optimization"]) > _mean_share(tests[name])
+    return name == "gradients" and "optimization" in binding and better
+
+
+def _costs_generalization(case: Case, name: str, test: Test) -> bool:
+    """The remedy makes the network fit its data, and do worse on others."""
+    held = case.compared.get(f"{name} held: {test.remedy}")
+    return held is not None and held.mean < -case.margin
+
+
+def _untried(case: Case, name: str) -> bool:
+    """Degradation is what no other optimizer mends: one must have been tried."""
+    tried = {row["remedy"] for row in case.trials.screened() if row["limit"] == "optimization"}
+    return name == "degradation" and not tried
+
+
+def _wins_elsewhere(case: Case) -> bool:
+    """Some remedy wins the margin beyond the noise although its limit does not bind."""
+    remedies = {k: v for k, v in case.compared.items() if ": " in k}
+    return any(gain.low >= case.margin for gain in remedies.values())
 
 
 def _recovers_enough(case: Case, name: str, test: Test) -> bool:
@@ -231,15 +268,21 @@ def _recovers_enough(case: Case, name: str, test: Test) -> bool:
         return True
     if name == "data":
         more = case.compared.get("data more")
-        return more is not None and more.low > 0
+        return more is not None and more.mean >= case.margin and more.p_value < STRONG_ALPHA
     return test.share is not None and test.share.low >= HALF
 
 
-def _may_be_gradients(name: str, tests: Mapping[str, Test]) -> bool:
-    """Their symptom fires at initialisation, and a remedy shows a sign of an effect."""
+def _may_be_gradients(case: Case, name: str, tests: Mapping[str, Test]) -> bool:
+    """Their symptom fires at initialisation, and no remedy was tried or one shows a sign of an
+    effect; or the layers could not be looked into, or the network diverges in training."""
+    if name not in ("degradation", "optimization"):
+        return False
     screen = tests["gradients"]
-    sign = screen.p_value is not None and screen.p_value < NO_SIGN
-    return name in ("degradation", "optimization") and bool(screen.symptoms) and sign
+    tried = any(row["limit"] == "gradients" for row in case.trials.rows)
+    sign = not tried or (screen.p_value is not None and screen.p_value < NO_SIGN)
+    diverges = any(row["status"] == "diverged" for row in case.trials.asked.values())
+    unknown = not was_screened(case.probes, case.depth)
+    return unknown or (bool(screen.symptoms) and sign) or (name == "degradation" and diverges)
 
 
 def _enough_seeds(case: Case, *tested: Paired | None) -> bool:
@@ -290,9 +333,24 @@ def _unsettled(
         if gain is not None and gain.low < case.least_gain < gain.high:
             yield _margin_unclear(case, gain)
         else:
-            yield "a remedy that was not tried: none of those tried wins back what is lost"
+            yield _unexplained(case)
     if name not in ("undetermined", "none") and case.fresh_seeds < FEWEST_SEEDS:
         yield f"at least {FEWEST_SEEDS} fresh seeds instead of {case.fresh_seeds}"
+
+
+def _unexplained(case: Case) -> str:
+    """What is missing where no symptom fires, or none whose remedy helps."""
+    remedies = {k: v for k, v in case.compared.items() if ": " in k and " held: " not in k}
+    best = max(remedies, key=lambda name: remedies[name].mean, default=None)
+    if best is not None and remedies[best].low >= case.margin:
+        limit, _, remedy = best.partition(": ")
+        return (
+            f"another look at {limit}: {remedy} wins {100 * remedies[best].mean:.1f} points, "
+            "though the symptom of its limit does not fire"
+        )
+    if not (case.fits_worse or case.generalizes_worse):
+        return "a smaller --margin: nothing that it would notice is lost"
+    return "a remedy that was not tried: none of those tried wins back what is lost"
 
 
 def _missed(case: Case, finding: LimitFinding, test: Test) -> str:

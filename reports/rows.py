@@ -78,7 +78,7 @@ def run_row(given: Mapping[str, Any], *, where: str) -> Row:
 # Of a trial, what the analysis counts with.
 _TRIAL_NUMBERS = (
     "train_loss", "train_seconds", "train_flops", "learning_rate", "n_train", "n_validation",
-    "n_test", "seed",
+    "n_test", "seed", "chance",
 )  # fmt: skip
 _TRIAL_TEXTS = ("role", "limit", "remedy", "change", "reason")
 

@@ -62,7 +62,7 @@ def study_tables(
 ) -> Tables:
     """Rows of one machine as tables; each row carries its file and machine."""
     machine = machine_name(environment)
-    for row in cells + runs:
+    for row in [*cells, *runs, *limits]:
         row |= {"source": source, "machine": machine}
     return Tables(
         cells=cells_frame(cells),

@@ -25,6 +25,12 @@ def gradient_symptoms(probes: Iterable[Row]) -> tuple[str, ...]:
     return tuple(_gradient_symptoms(found))
 
 
+def was_screened(probes: Iterable[Row], depth: int) -> bool:
+    """Whether the layers of one depth could be looked into at initialisation."""
+    found = {row["quantity"]: row["value"] for row in probes if row["depth"] == depth}
+    return found.get("log_gradient_change") is not None or bool(found.get("nonfinite_layers"))
+
+
 def _is_of_layer(row: Row) -> bool:
     return row["quantity"] in ("activation_rms", "gradient_rms", "cosine", "update_ratio")
 

@@ -30,11 +30,16 @@ BySeed = Mapping[int, Row]
 def score(row: Row, what: str) -> float | None:
     """An accuracy of a trial, a fraction; None where there is none."""
     if row["status"] == "diverged":
-        return 1 / float(row["classes"])
+        return chance(row)
     if what == FIT:
         return row.get("train_accuracy")
     known = (row.get("validation_accuracy"), row.get("test_accuracy"))
     return next((value for value in known if value is not None), None)
+
+
+def chance(row: Row) -> float:
+    """The accuracy of always naming the most frequent class; that of guessing if it is unknown."""
+    return float(row.get("chance") or 1 / float(row["classes"]))
 
 
 def capped_loss(row: Row) -> float | None:

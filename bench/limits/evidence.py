@@ -69,12 +69,12 @@ class Trial:
     remedy: str | None = None
     change: str | None = None
 
-    def row(self, subject: Subject, *, classes: int) -> dict[str, Any]:
+    def row(self, subject: Subject) -> dict[str, Any]:
         """The JSON form, beside the subject."""
         run = plain(self.run)
         about = {
             "kind": "trial", "family": subject.family, "task": subject.task,
-            "asked_depth": subject.depth, "classes": classes, "role": self.role,
+            "asked_depth": subject.depth, "role": self.role,
             "limit": self.limit, "remedy": self.remedy, "change": self.change,
         }  # fmt: skip
         kept = {name: value for name, value in run.items() if name not in ("family", "task")}

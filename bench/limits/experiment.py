@@ -51,7 +51,7 @@ def ladder(family: Family, depth: int) -> list[int]:
     except InputError:
         return []
     rungs: list[int] = []
-    while len(rungs) < MOST_RUNGS and depth > max(least, SHALLOW - 1):
+    while depth > least and (not rungs or (len(rungs) < MOST_RUNGS and depth >= SHALLOW)):
         depth = max(least, min(deepest(depth // 2), depth - 1))
         rungs.append(depth)
     return rungs
@@ -84,8 +84,10 @@ class Experiment:
         asked = self._asked
         subject = Subject(family=asked.family, depth=asked.depth, task=asked.task)
         probes = [probe.row(subject) for probe in self._probes()]
-        classes = self._task.classes
-        return [*(trial.row(subject, classes=classes) for _, trial in self._done), *probes]
+        labels = self._task.train.labels
+        chance = float(labels.bincount().max()) / len(labels)
+        facts = {"classes": self._task.classes, "chance": chance}
+        return [*(trial.row(subject) | facts for _, trial in self._done), *probes]
 
     def _probes(self) -> Iterator[Probe]:
         yield from self._screen()

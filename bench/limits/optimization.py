@@ -120,9 +120,7 @@ def _probe(quantity: str, value: float | None, depth: int, **more: Any) -> Probe
 def _optimizers(situation: Situation) -> tuple[Change, ...]:
     present = situation.training.optimizer
     return tuple(
-        Change(settings={"optimizer": name, "learning_rate": rate, "weight_decay": 0.0})
-        if name not in ("adamw", "lion")
-        else Change(settings={"optimizer": name, "learning_rate": rate})
+        Change(settings={"optimizer": name, "learning_rate": rate})
         for name, rates in RATES.items()
         if name != present and {name, present} != {"adam", "adamw"} and name in OPTIMIZERS
         for rate in rates

@@ -37,7 +37,10 @@ PLANTED: dict[str, dict[str, Any]] = {
         "remedies": [planted.normalized(0.99), planted.tuned(0.81)],
     },
     "optimization": {**UNFITTING, "remedies": [planted.residual(0.80), planted.tuned(0.98)]},
-    "degradation": {**UNFITTING, "remedies": [planted.residual(0.99), planted.tuned(0.81)]},
+    "degradation": {
+        **UNFITTING,
+        "remedies": [planted.residual(0.99), planted.tuned(0.81), planted.momentum(0.78)],
+    },
     "overfitting": {"held": OVERFIT_HELD, "remedies": [planted.dropout(0.89)]},
     "data": {"held": OVERFIT_HELD, "remedies": [planted.dropout(0.80)], "sizes": SIZES},
     "compute": {},
@@ -98,9 +101,59 @@ def test_a_learning_rate_that_recovers_half_is_optimization_not_degradation() ->
 
 def test_a_learning_rate_that_recovers_less_than_half_leaves_degradation() -> None:
     """A real gain of the learning rate that explains too little does not bind."""
-    verdict = judge(evidence(**UNFITTING, remedies=[planted.residual(0.99), planted.tuned(0.85)]))
+    remedies = [planted.residual(0.99), planted.tuned(0.85), planted.momentum(0.78)]
+    verdict = judge(evidence(**UNFITTING, remedies=remedies))
     assert binds(verdict)["optimization"] is False
     assert named(verdict) == ("degradation", "strong")
+
+
+def test_degradation_is_weak_where_no_other_optimizer_was_tried() -> None:
+    """Only the shortcut helps, as far as was looked."""
+    verdict = judge(evidence(**UNFITTING, remedies=[planted.residual(0.99)]))
+    assert named(verdict) == ("degradation", "weak")
+
+
+def test_degradation_is_weak_where_the_screen_says_nothing_or_fires_untreated() -> None:
+    """Unknown is not clean."""
+    remedies = [planted.residual(0.99), planted.momentum(0.78)]
+    for screen in ({}, planted.VANISHING):
+        verdict = judge(evidence(**UNFITTING, screen=screen, remedies=remedies))
+        assert named(verdict) == ("degradation", "weak")
+
+
+def test_a_dip_in_depth_is_not_taken_for_rising() -> None:
+    """The last step pays, but a shallower depth is better by far."""
+    dip = {4: 0.70, 8: 0.95, 16: 0.40, 32: 0.60}
+    verdict = judge(evidence(fit=dip, held=dip, remedies=planted.without_effect(0.6, 0.6)))
+    assert verdict.name != "none"
+
+
+def test_gradients_may_stop_every_depth_alike() -> None:
+    """All are stuck, the screen fires and a norm sets them free."""
+    stuck = dict.fromkeys(planted.LEVEL, 0.3)
+    remedies = [planted.normalized(0.99)]
+    found = judge(evidence(fit=stuck, held=stuck, screen=planted.VANISHING, remedies=remedies))
+    assert found.name == "gradients"
+
+
+def test_depths_that_name_one_class_have_learnt_nothing() -> None:
+    """Their accuracy is the share of the most frequent class."""
+    same = dict.fromkeys(planted.LEVEL, 0.95)
+    rows = [row | {"chance": 0.95} for row in evidence(fit=same, held=same)]
+    assert judge(rows).name == "undetermined"
+
+
+def test_a_remedy_that_generalises_worse_is_no_strong_evidence() -> None:
+    """It fits the training data, and does 15 points worse on others."""
+    remedies = [planted.momentum(0.99, held=0.60)]
+    verdict = judge(evidence(**UNFITTING, remedies=remedies))
+    assert verdict.confidence != "strong"
+
+
+def test_studies_of_two_files_are_judged_apart() -> None:
+    """They may differ in more than their rows say."""
+    rows = [row | {"source": name} for name in "ab" for row in evidence()]
+    assert [len(each) for each in subjects(rows)] == [len(rows) // 2] * 2
 
 
 def test_a_shortcut_is_compared_with_the_network_at_its_best_learning_rate() -> None:

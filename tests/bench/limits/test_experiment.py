@@ -37,7 +37,7 @@ def of_treatment(name: str, accuracy: float) -> Any:
     [
         (None, 32, [16, 8, 4, 2]),
         (None, 5, [2]),
-        (None, 3, []),
+        (None, 3, [1]),
         (range(8, 200, 6), 56, [26, 8]),
         ((18, 34, 50), 50, [18]),
         ((6,), 6, []),
