@@ -1,5 +1,6 @@
 """The evidence on one network, compared: what is worse than what, and what there is to recover."""
 
+import itertools
 import math
 from collections.abc import Sequence
 
@@ -63,6 +64,8 @@ class Case:
         if trials.shallower:
             half = max(trials.shallower)
             found.add("deeper", trials.asked, [trials.shallower[half]], HELD_OUT)
+        for shallow, deep in self.steps:
+            found.add(f"step {shallow}", self._at(deep), [self._at(shallow)], HELD_OUT)
         for limit in (*OF_TRAINING, "overfitting"):
             for name, by_seed in trials.confirmed(limit).items():
                 what = FIT if limit in OF_TRAINING else HELD_OUT
@@ -73,6 +76,14 @@ class Case:
         self._compare_stops(found)
         self._compare_sizes(found)
         return found
+
+    @property
+    def steps(self) -> list[tuple[int, int]]:
+        """From each depth to the next, the shallowest first."""
+        return list(itertools.pairwise([*self.trials.shallower, self.depth]))
+
+    def _at(self, depth: int) -> BySeed:
+        return self.trials.asked if depth == self.depth else self.trials.shallower[depth]
 
     def _compare_stops(self, found: Comparisons) -> None:
         gains = {
@@ -183,11 +194,12 @@ class Case:
     def doublings(self) -> float:
         """Of training FLOPs, from the next shallower depth to this; of depth if they are unknown.
         At least one hundredth, so that a gain per doubling stays a number."""
-        if not self.trials.shallower:
-            return 1.0
-        half = max(self.trials.shallower)
-        costs = [_flops(each) for each in (self.trials.asked, self.trials.shallower[half])]
-        sizes = costs if all(costs) else [float(self.depth), float(half)]
+        return self.doublings_of(*self.steps[-1]) if self.steps else 1.0
+
+    def doublings_of(self, shallow: int, deep: int) -> float:
+        """The same for any step."""
+        costs = [_flops(self._at(depth)) for depth in (deep, shallow)]
+        sizes = costs if all(costs) else [float(deep), float(shallow)]
         return max(0.01, math.log2((sizes[0] or 1.0) / (sizes[1] or 1.0)))
 
     def loss(self, by_seed: BySeed) -> float | None:

@@ -15,7 +15,24 @@ best at that depth."""
 def outlook(case: Case) -> tuple[str, ...]:
     """Everything that can be said of these."""
     one = [next_doubling(case), best_depth_by_size(case)]
-    return (*filter(None, one), *learning_rate_windows(case), *curve_words(case))
+    return (
+        *gains(case),
+        *filter(None, one),
+        *learning_rate_windows(case),
+        *curve_words(case),
+    )
+
+
+def gains(case: Case) -> Iterator[str]:
+    """Points of accuracy on data held out per doubling of training FLOPs, step by step."""
+    for shallow, deep in case.steps:
+        step = case.compared.get(f"step {shallow}")
+        if step is not None:
+            each = 100 / case.doublings_of(shallow, deep)
+            yield (
+                f"from depth {shallow} to {deep}: {each * step.mean:.1f} points a doubling of "
+                f"training FLOPs (95% bounds {each * step.low:.1f} and {each * step.high:.1f})"
+            )
 
 
 def next_doubling(case: Case) -> str | None:
@@ -28,7 +45,10 @@ def next_doubling(case: Case) -> str | None:
     if not depths or last is None:
         return None
     seconds = _median(case.trials, "train_seconds")
-    cost = "" if seconds is None else f" and take about {_seconds(2 * seconds)} a training"
+    flops = _median(case.trials, "train_flops")
+    costs = [f"{2 * flops:.2g} FLOPs"] if flops else []
+    costs += [f"about {_seconds(2 * seconds)}"] if seconds else []
+    cost = f"; a training would take {' and '.join(costs)}" if costs else ""
     expected, how = last.mean, "as the last did"
     if len(depths) > 1:
         before = _gain(case.trials, depths[-2], depths[-1])

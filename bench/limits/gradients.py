@@ -94,6 +94,9 @@ def _whole(found: Signals, depth: int, seed: int) -> Iterator[Probe]:
 def _by_layer(found: Signals, depth: int, seed: int) -> Iterator[Probe]:
     for layer in found.layers:
         yield from layer_probes(layer, depth, seed)
+    for each in found.activations:
+        part = each.hits / each.total if each.total else None
+        yield _probe(f"layer_{each.kind}_share", part, depth, seed, at=each.name)
 
 
 def layer_probes(layer: LayerSignal, depth: int, seed: int) -> Iterator[Probe]:

@@ -7,13 +7,11 @@ as they train) is all it takes; nothing is trained.
 
 One draw of the weights is one draw of every figure: in a ReLU net of width n the gradient's root
 mean square at depth L has a relative spread of about sqrt(L / n) (Hanin & Nica 2018,
-arXiv:1812.05994). Activations that are functions, not modules, have no share of dead or saturated
-units here.
+arXiv:1812.05994).
 """
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,9 +20,9 @@ import torch
 from torch import Tensor, nn
 from torch.autograd.graph import GradientEdge, get_gradient_edge
 
-from .hidden import hidden_layers, tensor_of, watched, weight_layers
+from .dead_units import DEAD, SATURATED, Unresponsive, counted, share
+from .hidden import hidden_layers, tensor_of, watched
 from .passes import call
-from .saturation import units_last
 from .state import left_as_found
 
 Objective = Callable[[Any], Tensor]
@@ -35,14 +33,6 @@ _COSINE_ROWS = 64
 
 # The smallest number that fp32 holds; a root mean square of zero is taken for it in a slope.
 _SMALLEST = 1.4e-45
-
-# Outputs beyond which an activation passes on under a hundredth of the gradient it can.
-_FLAT: dict[type[nn.Module], Callable[[Tensor], Tensor]] = {
-    nn.Tanh: lambda h: h.abs() > 0.995,
-    nn.Sigmoid: lambda h: (h < 0.0025) | (h > 0.9975),
-    nn.Softsign: lambda h: h.abs() > 0.9,
-}
-_DEAD_AT_ZERO = (nn.ReLU, nn.ReLU6)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,16 +59,22 @@ class Signals:
     Attributes:
         first_nonfinite: the first layer whose h is not finite; else, on the way back, the first
             whose ∂L/∂h is not.
-        dead_share: of the units of `nn.ReLU` and `nn.ReLU6`, those that are zero for the whole
-            batch; a unit of a convolution is a channel. None without such activations.
-        saturated_share: of the outputs of `nn.Tanh`, `nn.Sigmoid` and `nn.Softsign`, those where
-            the slope is under a hundredth of its largest. None without such activations.
+        activations: units that are dead or saturated, by activation; see `dead_units`.
     """
 
     layers: tuple[LayerSignal, ...]
     first_nonfinite: str | None
-    dead_share: float | None
-    saturated_share: float | None
+    activations: tuple[Unresponsive, ...]
+
+    @property
+    def dead_share(self) -> float | None:
+        """Of all units behind a ReLU; None without one."""
+        return share(self.activations, DEAD)
+
+    @property
+    def saturated_share(self) -> float | None:
+        """Of all outputs of bounded activations; None without one."""
+        return share(self.activations, SATURATED)
 
     @property
     def gradient_slope(self) -> float | None:
@@ -165,7 +161,7 @@ def signals(model: nn.Module, inputs: Any, objective: Objective = random_directi
 
     with left_as_found(model), torch.enable_grad():
         model.train()
-        with watched(model, hidden_layers(model), see), _activations(model) as shares:
+        with watched(model, hidden_layers(model), see), counted(model) as activations:
             loss = objective(call(model, inputs))
         gradients = _gradient_rms(loss, edges)
     layers = tuple(
@@ -175,8 +171,7 @@ def signals(model: nn.Module, inputs: Any, objective: Objective = random_directi
     return Signals(
         layers=layers,
         first_nonfinite=_first_nonfinite(layers),
-        dead_share=shares.dead.share,
-        saturated_share=shares.saturated.share,
+        activations=tuple(activations),
     )
 
 
@@ -185,57 +180,6 @@ def _gradient_rms(loss: Tensor, edges: Mapping[str, GradientEdge]) -> dict[str, 
         return {}
     found = torch.autograd.grad(loss, list(edges.values()), allow_unused=True)
     return {n: _rms(g) for n, g in zip(edges, found, strict=True) if g is not None}
-
-
-class _Share:
-    """Counts on the device, and asks it once."""
-
-    def __init__(self) -> None:
-        self._hits: list[Tensor] = []
-        self._all = 0
-
-    def add(self, hits: Tensor) -> None:
-        self._hits.append(hits.sum())
-        self._all += hits.numel()
-
-    @property
-    def share(self) -> float | None:
-        return int(torch.stack(self._hits).sum()) / self._all if self._all else None
-
-
-class _Shares:
-    """Counts dead units and saturated outputs of the activations that run."""
-
-    def __init__(self) -> None:
-        self.dead, self.saturated = _Share(), _Share()
-        self._before: nn.Module = nn.Identity()
-
-    def see_weights(self, layer: nn.Module, _inputs: Any, _output: Any) -> None:
-        """The last of these tells where the units of an activation lie."""
-        self._before = layer
-
-    def see_activation(self, module: nn.Module, _inputs: Any, output: Tensor) -> None:
-        h = output.detach()
-        if type(module) in _FLAT:
-            self.saturated.add(_FLAT[type(module)](h))
-        elif h.ndim > 1:
-            self.dead.add((units_last(h, self._before) == 0).flatten(0, -2).all(0))
-
-
-@contextmanager
-def _activations(model: nn.Module) -> Iterator[_Shares]:
-    shares = _Shares()
-    handles = [
-        layer.register_forward_hook(shares.see_weights) for layer in weight_layers(model).values()
-    ]
-    for module in model.modules():
-        if type(module) in (*_DEAD_AT_ZERO, *_FLAT):
-            handles.append(module.register_forward_hook(shares.see_activation))
-    try:
-        yield shares
-    finally:
-        for handle in handles:
-            handle.remove()
 
 
 def _rms(values: Tensor) -> float:

@@ -49,12 +49,12 @@ CASES = (
         "a plain net with batch norms: misleads to gradients, which no init or norm mends",
     ),
     _case(
-        "plain-resnet", "resnet:residual=false,width=16", 40, "degradation",
+        "plain-resnet", "resnet:residual=false", 32, "degradation",
         "a plain convolutional net with batch norms",
     ),
     _case(
         "plain-resnet-digits", "resnet:residual=false,width=12", 40, "degradation",
-        "the same on images", task="digits",
+        "the same, narrower and deeper, on images", task="digits",
     ),
     _case(
         "learning-rate-too-high", "mlp:init=he", 6, "optimization",

@@ -157,3 +157,15 @@ def test_another_activation_brings_its_init() -> None:
     found = tried(activation="tanh", init="xavier")
     assert found["activation"] == ["activation=relu, init=he, init_scale as by default"]
     assert tried(activation="tanh")["activation"] == ["activation=relu"]
+
+
+def test_dead_and_saturated_units_are_told_by_activation() -> None:
+    """One row each, and one of all together."""
+    model = nn.Sequential(nn.Linear(4, 3), nn.ReLU(), nn.Linear(3, 3), nn.Tanh(), nn.Linear(3, 2))
+    with torch.no_grad():
+        model[0].bias.fill_(-1e3)
+    inputs, labels = torch.randn(8, 4), torch.arange(8) % 2
+    probes = gradients.screen(model, inputs, labels, depth=3, knobs={}, seed=0)
+    by_place = {(p.quantity, p.at): p.value for p in probes}
+    assert by_place["layer_dead_share", "1"] == by_place["dead_share", None] == 1.0
+    assert by_place["layer_saturated_share", "3"] == by_place["saturated_share", None] == 0.0

@@ -157,7 +157,7 @@ def layer(gradient_rms: float | None, activation_rms: float = 1.0) -> LayerSigna
 
 
 def of(*layers: LayerSignal) -> Signals:
-    return Signals(layers=layers, first_nonfinite=None, dead_share=None, saturated_share=None)
+    return Signals(layers=layers, first_nonfinite=None, activations=())
 
 
 def test_the_slope_of_a_geometric_series_is_the_logarithm_of_its_ratio() -> None:
