@@ -357,6 +357,8 @@ def _missed(case: Case, finding: LimitFinding, test: Test) -> str:
     """What is missing to a limit whose symptom fires."""
     if finding.name == "compute":
         return _margin_unclear(case, case.compared["deeper"])
+    if finding.remedy is None:
+        return f"more data than there is, to try it: {finding.name} fires"
     if test.p_value is None or test.p_value > NO_SIGN:
         return f"another remedy for {finding.name}, which fires: {finding.remedy} wins nothing back"
     return (
