@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from bench.options import Options
     from bench.records import Training
     from reports.block import Block
-    from reports.limits import LimitsVerdict
+    from reports.limits_verdict import LimitsVerdict
 
 BAD_INPUT = 2
 CANNOT_TELL = 3

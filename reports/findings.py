@@ -9,8 +9,9 @@ from .best_depth import judge
 from .budget import Budget, fits_all
 from .costs import CostTable, best_match, cost_tables
 from .efficiency import EfficiencyTable, efficiency_tables
-from .limits import LimitsVerdict, subjects
 from .limits import judge as judge_limits
+from .limits import subjects
+from .limits_verdict import LimitsVerdict
 from .sweep import Sweep, sweeps
 from .tables import CELL_KEY, Row, Tables, records, unknown_as_none
 from .twins import twin_sentences

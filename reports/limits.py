@@ -6,28 +6,23 @@ fires, and its remedy alone wins: paired over seeds that did not choose the reme
 `undetermined` and says what would settle it; `none` where going deeper still pays.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from .case import ALPHA, MARGIN, Case
 from .hints import structure_hints
 from .limit_tests import HALF, TESTS, Test
+from .limits_verdict import LimitFinding, LimitsVerdict
 from .outlook import outlook
 from .paired import Paired, holm
-from .remedies import RemedyFinding, ranked
+from .remedies import ranked
+from .settle import FEWEST_SEEDS, NO_SIGN, settle
 from .symptoms import was_screened
 from .tables import Row
 from .trials import FIT, mean
 
 STRONG_ALPHA = 0.01
 """Of the adjusted p value, for a verdict that is called strong."""
-
-FEWEST_SEEDS = 3
-"""Fresh seeds below which no verdict is strong."""
-
-NO_SIGN = 0.25
-"""A p value above which more seeds are not worth asking for: there is no sign of an effect."""
 
 QUARTER = 0.25
 """The share that a remedy for gradients must recover: their symptom fires before any training, and
@@ -38,84 +33,11 @@ PRECEDENCE = ("gradients", "optimization", "degradation", "overfitting", "data",
 gradients degrade training, and a shortcut is a remedy for them too; a learning rate that is wrong
 looks like degradation, of which only a shortcut is the remedy."""
 
-
 EXPECTED: Mapping[str, tuple[str, ...]] = {
     "gradients": ("optimization", "degradation"),
     "optimization": ("degradation",),
 }
 """Limits that bind too where another is the cause: they are no rivals of it."""
-
-
-@dataclass(frozen=True)
-class LimitFinding:
-    """One limit.
-
-    Attributes:
-        binds: None where it could not be tested.
-        p_value: of its test; adjusted for their number where its metric has stopped improving and
-            its symptom fires, so that it may bind.
-        remedy: that which the seed that chose preferred, or early stopping; tried on fresh seeds.
-        share: of the loss that this remedy recovers.
-    """
-
-    name: str
-    binds: bool | None
-    symptoms: tuple[str, ...]
-    p_value: float | None
-    remedy: str | None
-    share: Paired | None
-
-    def as_dict(self) -> dict[str, Any]:
-        """The entry of `limits` in the JSON verdict."""
-        symptoms = list(self.symptoms)
-        return {"binds": self.binds, "symptoms": symptoms, "p_value": self.p_value}
-
-
-@dataclass(frozen=True)
-class LimitsVerdict:
-    """The answer for one network on one task.
-
-    Attributes:
-        reference_depth: the best shallower depth by accuracy on data held out.
-        name: of the limit, `none` or `undetermined`.
-        confidence: `strong` or `weak`; None where nothing is named.
-        settle: what would settle an undetermined or weak verdict.
-        outlook: what further depth, other learning rates and more data would change.
-        hints: what the structure says, beside the limits.
-    """
-
-    family: str
-    depth: int
-    reference_depth: int | None
-    task: str
-    name: str
-    confidence: str | None
-    evidence: tuple[str, ...]
-    limits: tuple[LimitFinding, ...]
-    remedies: tuple[RemedyFinding, ...]
-    settle: tuple[str, ...]
-    outlook: tuple[str, ...]
-    hints: tuple[str, ...]
-
-    def as_dict(self) -> dict[str, Any]:
-        """The JSON object of `howdeep limits`."""
-        limit = {
-            "name": self.name,
-            "confidence": self.confidence,
-            "evidence": list(self.evidence),
-        }
-        return {
-            "family": self.family,
-            "depth": self.depth,
-            "reference_depth": self.reference_depth,
-            "task": self.task,
-            "limit": limit,
-            "limits": {each.name: each.as_dict() for each in self.limits},
-            "remedies": [each.as_dict() for each in self.remedies],
-            "settle": list(self.settle),
-            "outlook": list(self.outlook),
-            "hints": list(self.hints),
-        }
 
 
 def judge(rows: Sequence[Row], *, margin: float = MARGIN) -> LimitsVerdict:
@@ -133,7 +55,7 @@ def judge(rows: Sequence[Row], *, margin: float = MARGIN) -> LimitsVerdict:
     name, confidence = _named(case, tests, findings)
     return _verdict(
         case, name, confidence, _evidence(name, tests), findings,
-        _settle(case, name, confidence, tests, findings),
+        settle(case, name, confidence, tests, findings),
     )  # fmt: skip
 
 
@@ -302,76 +224,6 @@ def _failures(case: Case) -> tuple[str, ...]:
     reasons = [row["reason"] for row in case.trials.rows if row.get("reason")]
     reasons += [row["note"] for row in case.probes if row["quantity"] == "failed"]
     return tuple(sorted(set(map(str, reasons))))[:3]
-
-
-def _settle(
-    case: Case,
-    name: str,
-    confidence: str | None,
-    tests: Mapping[str, Test],
-    findings: Sequence[LimitFinding],
-) -> tuple[str, ...]:
-    """What would settle it, where it is not settled."""
-    if confidence == "strong":
-        return ()
-    return tuple(_unsettled(case, name, tests, findings))
-
-
-def _unsettled(
-    case: Case, name: str, tests: Mapping[str, Test], findings: Sequence[LimitFinding]
-) -> Iterator[str]:
-    if not case.trials.shallower:
-        yield "a depth that has shallower ones to compare with"
-        return
-    open_ = [each.name for each in findings if each.binds is None]
-    if open_:
-        yield f"a remedy for {', '.join(open_)}, tried on fresh seeds (without --quick)"
-    missed = [e for e in findings if e.binds is False and e.symptoms and tests[e.name].stopped]
-    yield from (_missed(case, each, tests[each.name]) for each in missed)
-    if name == "undetermined" and not missed and not open_:
-        gain = case.compared.get("deeper")
-        if gain is not None and gain.low < case.least_gain < gain.high:
-            yield _margin_unclear(case, gain)
-        else:
-            yield _unexplained(case)
-    if name not in ("undetermined", "none") and case.fresh_seeds < FEWEST_SEEDS:
-        yield f"at least {FEWEST_SEEDS} fresh seeds instead of {case.fresh_seeds}"
-
-
-def _unexplained(case: Case) -> str:
-    """What is missing where no symptom fires, or none whose remedy helps."""
-    remedies = {k: v for k, v in case.compared.items() if ": " in k and " held: " not in k}
-    best = max(remedies, key=lambda name: remedies[name].mean, default=None)
-    if best is not None and remedies[best].low >= case.margin:
-        limit, _, remedy = best.partition(": ")
-        return (
-            f"another look at {limit}: {remedy} wins {100 * remedies[best].mean:.1f} points, "
-            "though the symptom of its limit does not fire"
-        )
-    if not (case.fits_worse or case.generalizes_worse):
-        return "a smaller --margin: nothing that it would notice is lost"
-    return "a remedy that was not tried: none of those tried wins back what is lost"
-
-
-def _missed(case: Case, finding: LimitFinding, test: Test) -> str:
-    """What is missing to a limit whose symptom fires."""
-    if finding.name == "compute":
-        return _margin_unclear(case, case.compared["deeper"])
-    if finding.remedy is None:
-        return f"more data than there is, to try it: {finding.name} fires"
-    if test.p_value is None or test.p_value > NO_SIGN:
-        return f"another remedy for {finding.name}, which fires: {finding.remedy} wins nothing back"
-    return (
-        f"more fresh seeds than {case.fresh_seeds}: {finding.name} fires, but {finding.remedy} "
-        f"wins too little for the noise (adjusted p = {finding.p_value:.2g})"
-    )
-
-
-def _margin_unclear(case: Case, gain: Paired) -> str:
-    return (
-        f"more fresh seeds than {case.fresh_seeds}: whether the last doubling of depth brought the "
-        f"margin cannot be told (95% bounds {100 * gain.low:.1f} and {100 * gain.high:.1f} points)"
-    )
 
 
 def _verdict(

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from .block import Block, Column, header_and_rows
 from .case import ALPHA
-from .limits import LimitFinding, LimitsVerdict
+from .limits_verdict import LimitFinding, LimitsVerdict
 from .remedies import RemedyFinding
 
 MOST_REMEDIES = 12

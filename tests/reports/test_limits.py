@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from reports.limits import LimitsVerdict, judge, subjects
+from reports.limits import judge, subjects
+from reports.limits_verdict import LimitsVerdict
 from tests.reports import experiments as planted
 from tests.reports.experiments import HELD, LEVEL, OVERFIT_HELD, UNFIT, UNFIT_HELD, evidence
 

@@ -1,0 +1,84 @@
+"""What would settle a verdict that is undetermined or weak: sentences that say what to do."""
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from .case import Case
+from .limit_tests import Test
+from .limits_verdict import LimitFinding
+from .paired import Paired
+
+FEWEST_SEEDS = 3
+"""Fresh seeds below which no verdict is strong."""
+
+NO_SIGN = 0.25
+"""A p value above which more seeds are not worth asking for: there is no sign of an effect."""
+
+
+def settle(
+    case: Case,
+    name: str,
+    confidence: str | None,
+    tests: Mapping[str, Test],
+    findings: Sequence[LimitFinding],
+) -> tuple[str, ...]:
+    """What would settle it, where it is not settled."""
+    if confidence == "strong":
+        return ()
+    return tuple(_unsettled(case, name, tests, findings))
+
+
+def _unsettled(
+    case: Case, name: str, tests: Mapping[str, Test], findings: Sequence[LimitFinding]
+) -> Iterator[str]:
+    if not case.trials.shallower:
+        yield "a depth that has shallower ones to compare with"
+        return
+    open_ = [each.name for each in findings if each.binds is None]
+    if open_:
+        yield f"a remedy for {', '.join(open_)}, tried on fresh seeds (without --quick)"
+    missed = [e for e in findings if e.binds is False and e.symptoms and tests[e.name].stopped]
+    yield from (_missed(case, each, tests[each.name]) for each in missed)
+    if name == "undetermined" and not missed and not open_:
+        gain = case.compared.get("deeper")
+        if gain is not None and gain.low < case.least_gain < gain.high:
+            yield _margin_unclear(case, gain)
+        else:
+            yield _unexplained(case)
+    if name not in ("undetermined", "none") and case.fresh_seeds < FEWEST_SEEDS:
+        yield f"at least {FEWEST_SEEDS} fresh seeds instead of {case.fresh_seeds}"
+
+
+def _unexplained(case: Case) -> str:
+    """What is missing where no symptom fires, or none whose remedy helps."""
+    remedies = {k: v for k, v in case.compared.items() if ": " in k and " held: " not in k}
+    best = max(remedies, key=lambda name: remedies[name].mean, default=None)
+    if best is not None and remedies[best].low >= case.margin:
+        limit, _, remedy = best.partition(": ")
+        return (
+            f"another look at {limit}: {remedy} wins {100 * remedies[best].mean:.1f} points, "
+            "though the symptom of its limit does not fire"
+        )
+    if not (case.fits_worse or case.generalizes_worse):
+        return "a smaller --margin: nothing that it would notice is lost"
+    return "a remedy that was not tried: none of those tried wins back what is lost"
+
+
+def _missed(case: Case, finding: LimitFinding, test: Test) -> str:
+    """What is missing to a limit whose symptom fires."""
+    if finding.name == "compute":
+        return _margin_unclear(case, case.compared["deeper"])
+    if finding.remedy is None:
+        return f"more data than there is, to try it: {finding.name} fires"
+    if test.p_value is None or test.p_value > NO_SIGN:
+        return f"another remedy for {finding.name}, which fires: {finding.remedy} wins nothing back"
+    return (
+        f"more fresh seeds than {case.fresh_seeds}: {finding.name} fires, but {finding.remedy} "
+        f"wins too little for the noise (adjusted p = {finding.p_value:.2g})"
+    )
+
+
+def _margin_unclear(case: Case, gain: Paired) -> str:
+    return (
+        f"more fresh seeds than {case.fresh_seeds}: whether the last doubling of depth brought the "
+        f"margin cannot be told (95% bounds {100 * gain.low:.1f} and {100 * gain.high:.1f} points)"
+    )
