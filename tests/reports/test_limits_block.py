@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from reports.limits import judge
-from reports.limits_verdict import LimitsVerdict
 from reports.limits_block import limits_blocks, sentence
+from reports.limits_verdict import LimitsVerdict
 from reports.text import markdown_of, print_blocks
 from tests.reports import experiments as planted
 from tests.reports.experiments import Row, evidence, probe
