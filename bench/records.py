@@ -60,7 +60,7 @@ class Training:
 
     Attributes:
         treatments: specs of what is changed besides (`l1:strength=1e-05`), see `train.treatments`.
-        curves: evaluate on the validation split after each epoch too.
+        curves: evaluate on the validation split along the training too, some twenty times.
         test: look at the test split; where there is no validation split, it is looked at anyway.
     """
 
@@ -246,8 +246,8 @@ class RunRecord:
 
     Attributes:
         loss_curve: mean training loss of each epoch.
-        selection_curve, holdout_curve: accuracy after each epoch on the first and on the second
-            half of the validation split, where they were asked for: an epoch chosen by one is
+        selection_curve, holdout_curve: accuracy along the training on the first and on the second
+            half of the validation split, where they were asked for: a moment chosen by one is
             judged by the other.
     """
 

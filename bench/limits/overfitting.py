@@ -25,7 +25,8 @@ def early_stopping(runs: Sequence[RunRecord]) -> Iterator[Probe]:
             curve = run.selection_curve
             best = max(range(len(curve)), key=lambda i: (curve[i], -i))
             gain = run.holdout_curve[best] - run.holdout_curve[-1]
-            yield _probe(run, "early_stopping_gain", gain, at=f"epoch {best + 1} of {len(curve)}")
+            place = f"evaluation {best + 1} of {len(curve)}"
+            yield _probe(run, "early_stopping_gain", gain, at=place)
 
 
 def gaps(runs: Sequence[RunRecord]) -> Iterator[Probe]:

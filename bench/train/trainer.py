@@ -29,6 +29,9 @@ from .treatments.treatment import Treatment
 # Rows in one batch of an evaluation; it does not change the result, only the memory.
 EVALUATION_BATCH = 1_000
 
+# Evaluations along a training whose curves are asked for, about.
+CURVE_POINTS = 20
+
 # The share of the steps in which the learning rate of a one-cycle schedule rises; PyTorch's own.
 WARM_UP = 0.3
 
@@ -181,6 +184,7 @@ def _fit(
     accuracies: list[list[float]] = [[], []]
     wait = machine.synchronizer(training.device)
     model.train()
+    every = max(1, training.epochs // CURVE_POINTS)
     seconds = 0.0
     while len(curve) < training.epochs and all(map(math.isfinite, curve)):
         start = time.perf_counter()
@@ -191,7 +195,8 @@ def _fit(
         curve.append(torch.stack(losses).mean().item())
         wait()
         seconds += time.perf_counter() - start
-        for half, values in zip(halves, accuracies, strict=False):
+        due = len(curve) % every == 0 or len(curve) == training.epochs
+        for half, values in zip(halves if due else (), accuracies, strict=False):
             values.append(evaluate(model, half, training)[0])
             model.train()
     curves = tuple(accuracies[0]), tuple(accuracies[1])

@@ -21,13 +21,13 @@ def test_an_early_stop_is_judged_by_data_that_did_not_choose_it() -> None:
     watched = run(selection_curve=(0.5, 0.8, 0.7), holdout_curve=(0.75, 0.72, 0.70))
     (probe,) = overfitting.early_stopping([watched])
     assert probe.value == pytest.approx(0.02)
-    assert (probe.quantity, probe.at) == ("early_stopping_gain", "epoch 2 of 3")
+    assert (probe.quantity, probe.at) == ("early_stopping_gain", "evaluation 2 of 3")
 
 
 def test_of_equal_epochs_the_first_is_chosen() -> None:
     """The shortest training that is as good."""
     (probe,) = overfitting.early_stopping([run(selection_curve=(0.8, 0.8), holdout_curve=(0.9, 1))])
-    assert probe.at == "epoch 1 of 2"
+    assert probe.at == "evaluation 1 of 2"
 
 
 def test_runs_without_curves_say_nothing() -> None:

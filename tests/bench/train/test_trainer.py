@@ -247,3 +247,9 @@ def test_an_optimizer_keeps_its_momentum(
     monkeypatch.setattr("bench.train.trainer.OPTIMIZERS", {optimizer: remembering})
     train(family(), task(), training(optimizer=optimizer))
     assert set(seen) == {momentum}
+
+
+def test_a_long_training_is_evaluated_some_twenty_times() -> None:
+    """And at its end."""
+    record = train(family(), task(), training(epochs=45, curves=True))
+    assert len(record.selection_curve) == len(record.holdout_curve) == 23
