@@ -1,8 +1,8 @@
 """Limit: a deeper network learns its training data as well and other data worse.
 
-The evidence are the accuracies of trainings on both splits at the same epoch, and the accuracy along
-the training on two halves of the validation split: an early stop is chosen on one and judged on the
-other.
+The evidence are the accuracies of trainings on both splits at the same epoch, and the accuracy
+along the training on two halves of the validation split: an early stop is chosen on one and judged
+on the other.
 """
 
 from collections.abc import Iterator, Sequence
