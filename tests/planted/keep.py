@@ -33,6 +33,11 @@ def kept(name: str) -> list[dict[str, Any]]:
     return rows
 
 
+def is_kept(name: str) -> bool:
+    """Whether evidence of a case was kept."""
+    return _path(name).exists()
+
+
 def keep(name: str, rows: list[dict[str, Any]]) -> None:
     """Keep what a verdict needs of the evidence rows of a case."""
     slim = [
