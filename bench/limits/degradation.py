@@ -158,6 +158,6 @@ def _dense(_situation: Situation) -> tuple[Change, ...]:
 
 
 REMEDIES = (
-    Remedy(name="residual connections", limit=NAME, changes=_residual, tuned=True),
+    Remedy(name="residual connections", limit=NAME, changes=_residual, tuned=True, quick=True),
     Remedy(name="dense connections", limit=NAME, changes=_dense, tuned=True),
 )

@@ -124,10 +124,10 @@ class Experiment:
         planned = [
             Planned(role="shallower", training=t) for rung in rungs for t in self._seeded(rung)
         ]
-        factors = optimization.WINDOW
+        ends = (optimization.WINDOW[0], optimization.WINDOW[-1])
+        factors = ends if self._quick else optimization.WINDOW
         planned += [self._rated(self._asked, factor) for factor in factors]
         if not self._quick:
-            ends = (factors[0], factors[-1])
             planned += [self._rated(rung, factor) for rung in rungs for factor in ends]
         self._lab.begin([*asked, *planned])
         self._train(asked)
@@ -163,7 +163,7 @@ class Experiment:
         )
 
     def _is_tried(self, remedy: Remedy) -> bool:
-        return not self._quick or remedy.limit in (gradients.NAME, degradation.NAME)
+        return not self._quick or remedy.quick
 
     def _changes(self, remedy: Remedy) -> Iterator[Change]:
         for change in remedy.changes(self._situation):

@@ -152,8 +152,8 @@ def _clipping(_situation: Situation) -> tuple[Change, ...]:
 
 
 REMEDIES = (
-    Remedy(name="initialization", limit=NAME, changes=_init, tuned=True),
-    Remedy(name="activation", limit=NAME, changes=_activation, tuned=True),
-    Remedy(name="normalization", limit=NAME, changes=_norm, tuned=True),
+    Remedy(name="initialization", limit=NAME, changes=_init, tuned=True, quick=True),
+    Remedy(name="activation", limit=NAME, changes=_activation, tuned=True, quick=True),
+    Remedy(name="normalization", limit=NAME, changes=_norm, tuned=True, quick=True),
     Remedy(name="gradient clipping", limit=NAME, changes=_clipping),
 )

@@ -81,9 +81,11 @@ class Remedy:
         changes: for a situation, the strengths or kinds to choose among; none where the remedy is
             there already or cannot be applied.
         tuned: its learning rate is chosen too, since another network trains at another.
+        quick: tried where there is little time, too.
     """
 
     name: str
     limit: str
     changes: Callable[[Situation], tuple[Change, ...]]
     tuned: bool = False
+    quick: bool = False
