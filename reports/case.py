@@ -61,9 +61,6 @@ class Case:
         for depth, by_seed in trials.shallower.items():
             found.add(f"fit {depth}", by_seed, [trials.asked], FIT)
             found.add(f"held {depth}", by_seed, [trials.asked], HELD_OUT)
-        if trials.shallower:
-            half = max(trials.shallower)
-            found.add("deeper", trials.asked, [trials.shallower[half]], HELD_OUT)
         for shallow, deep in self.steps:
             found.add(f"step {shallow}", self._at(deep), [self._at(shallow)], HELD_OUT)
         for limit in (*OF_TRAINING, "overfitting"):
@@ -81,6 +78,11 @@ class Case:
     def steps(self) -> list[tuple[int, int]]:
         """From each depth to the next, the shallowest first."""
         return list(itertools.pairwise([*self.trials.shallower, self.depth]))
+
+    @property
+    def last_step(self) -> Paired | None:
+        """What the step to this depth won on data held out."""
+        return self.compared.get(f"step {self.steps[-1][0]}") if self.steps else None
 
     def _at(self, depth: int) -> BySeed:
         return self.trials.asked if depth == self.depth else self.trials.shallower[depth]
@@ -166,7 +168,7 @@ class Case:
     def deeper_pays(self) -> bool:
         """The last step in depth won the margin for each doubling, beyond the noise, and no
         shallower depth is better."""
-        found = self.compared.get("deeper")
+        found = self.last_step
         if found is None or self.fits_worse or self.generalizes_worse:
             return False
         return found.mean >= self.least_gain and found.low > 0

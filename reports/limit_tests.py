@@ -110,7 +110,7 @@ def data(case: Case) -> Test:
 
 def compute(case: Case) -> Test:
     """A doubling of depth brings less than the margin, beyond the noise."""
-    gain = case.compared.get("deeper")
+    gain = case.last_step
     if gain is None:
         return Test(False, ())
     words = (
@@ -187,7 +187,7 @@ def _loss_share(case: Case, remedy: str | None) -> float | None:
 def _generalizes_better(case: Case, remedy: str | None) -> bool:
     """Whether the remedy wins the margin on data held out, and more than the last doubling of depth
     did, if that still paid."""
-    won, deeper = case.compared.get(f"optimization held: {remedy}"), case.compared.get("deeper")
+    won, deeper = case.compared.get(f"optimization held: {remedy}"), case.last_step
     if won is None or won.low <= 0 or won.mean < case.margin:
         return False
     return not case.deeper_pays or (deeper is not None and won.low > deeper.mean)

@@ -113,8 +113,8 @@ def _named(
         return explaining[0], _confidence(case, explaining, tests, binding)
     if binding:
         return max(binding, key=lambda name: _mean_share(tests[name])), "weak"
-    if case.deeper_pays:
-        gain = case.compared["deeper"]
+    gain = case.last_step
+    if case.deeper_pays and gain is not None:
         clear = gain.low >= case.least_gain and gain.p_value < STRONG_ALPHA
         sure = clear and _enough_seeds(case, gain)
         return "none", "strong" if sure else "weak"
@@ -142,7 +142,7 @@ def _confidence(
     limit that would explain it as well."""
     name = explaining[0]
     p, test = binding[name].p_value, tests[name]
-    tested = test.share or case.compared.get("deeper")
+    tested = test.share or case.last_step
     sure = p is not None and p < STRONG_ALPHA and _enough_seeds(case, tested)
     enough = _recovers_enough(case, name, test)
     others = {n for n in binding if n not in ("compute", *EXPECTED.get(name, ()))} - {name}

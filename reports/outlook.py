@@ -41,7 +41,7 @@ def next_doubling(case: Case) -> str | None:
     The gain is taken to shrink by the same factor again, and to grow no more than it did.
     """
     depths = sorted(case.trials.shallower)
-    last = case.compared.get("deeper")
+    last = case.last_step
     if not depths or last is None:
         return None
     seconds = _median(case.trials, "train_seconds")

@@ -39,7 +39,7 @@ def _unsettled(
     missed = [e for e in findings if e.binds is False and e.symptoms and tests[e.name].stopped]
     yield from (_missed(case, each, tests[each.name]) for each in missed)
     if name == "undetermined" and not missed and not open_:
-        gain = case.compared.get("deeper")
+        gain = case.last_step
         if gain is not None and gain.low < case.least_gain < gain.high:
             yield _margin_unclear(case, gain)
         else:
@@ -65,8 +65,8 @@ def _unexplained(case: Case) -> str:
 
 def _missed(case: Case, finding: LimitFinding, test: Test) -> str:
     """What is missing to a limit whose symptom fires."""
-    if finding.name == "compute":
-        return _margin_unclear(case, case.compared["deeper"])
+    if finding.name == "compute" and case.last_step is not None:
+        return _margin_unclear(case, case.last_step)
     if finding.remedy is None:
         return f"more data than there is, to try it: {finding.name} fires"
     if test.p_value is None or test.p_value > NO_SIGN:
