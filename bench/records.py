@@ -97,6 +97,11 @@ class Training:
         return "-".join(map(str, fields))
 
 
+def steps_per_epoch(n_train: int, batch_size: int) -> int:
+    """Batches of a training set, at least one; an incomplete last batch is left out."""
+    return n_train // min(batch_size, n_train)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Operations:
     """Work of one batch. One multiply-add is two FLOPs and one MAC.

@@ -7,13 +7,10 @@ of training FLOPs gains follows from the trainings' accuracies. The remedy is no
 from collections.abc import Iterator
 from statistics import median
 
-from ..records import Facts, RunRecord
+from ..records import Facts, RunRecord, steps_per_epoch
 from .evidence import Probe
-from .remedy import Remedy
 
 NAME = "compute"
-
-REMEDIES: tuple[Remedy, ...] = ()
 
 
 def costs(run: RunRecord, facts: Facts) -> Iterator[Probe]:
@@ -23,18 +20,14 @@ def costs(run: RunRecord, facts: Facts) -> Iterator[Probe]:
         run: one training at that depth.
         facts: of its training step.
     """
-    steps = _steps(run)
-    seconds = None if run.train_seconds is None or not steps else run.train_seconds / steps
+    seconds = None
+    if run.train_seconds is not None and run.n_train:
+        seconds = run.train_seconds / run.epochs / steps_per_epoch(run.n_train, run.batch_size)
     yield _probe("step_seconds", seconds, run)
     yield _probe("train_seconds", run.train_seconds, run)
     yield _probe("train_flops", run.train_flops, run)
     yield _probe("step_flops", facts.flops, run)
     yield _probe("peak_bytes", facts.peak_bytes, run, at=facts.peak_source)
-
-
-def _steps(run: RunRecord) -> int:
-    rows = run.n_train or 0
-    return run.epochs * (rows // max(1, min(run.batch_size, rows)))
 
 
 def _probe(quantity: str, value: float | None, run: RunRecord, *, at: str | None = None) -> Probe:

@@ -7,6 +7,7 @@ more, and predicted from the curve e(n) = a + b n^-c where it cannot.
 
 from collections.abc import Iterable
 
+from ..records import steps_per_epoch
 from ..specs import parse
 from ..train.tasks import (
     BUILT_IN,
@@ -65,9 +66,5 @@ def _twice(situation: Situation) -> dict[int, Change]:
 
 def _epochs_of_as_many_steps(situation: Situation, n: int) -> int:
     batch_size = situation.training.batch_size
-    steps = situation.training.epochs * _steps_an_epoch(situation.n_train, batch_size)
-    return max(1, round(steps / _steps_an_epoch(n, batch_size)))
-
-
-def _steps_an_epoch(n: int, batch_size: int) -> int:
-    return n // min(n, batch_size)
+    steps = situation.training.epochs * steps_per_epoch(situation.n_train, batch_size)
+    return max(1, round(steps / steps_per_epoch(n, batch_size)))

@@ -16,13 +16,16 @@ from .. import families
 from ..families import Family
 from ..measure.state import random_state
 from ..measure.training_probe import StepSignals, TrainingProbe
-from ..records import Training
+from ..records import Training, steps_per_epoch
 from ..specs import one_line
 from ..train import trainer
 from ..train.runs import unpacked
 from ..train.tasks import Split, Task
 from . import degradation, gradients, optimization, structure
 from .evidence import Probe
+
+# Steps of a training that are read, at most.
+READINGS = 20
 
 # Training samples that accuracies, curvature and representations are measured on.
 ROWS = 1_000
@@ -70,18 +73,36 @@ def examined(training: Training, data: bytes, shallower: Training | None) -> lis
     """
     task = unpacked(data)
     family = _family(training, task)
-    probe = TrainingProbe()
-    per_epoch = max(1, len(task.train) // min(training.batch_size, len(task.train)))
-
-    def watch(model: nn.Module, step: int) -> AbstractContextManager[object]:
-        return probe.watch(model, step) if step % per_epoch == 0 else contextlib.nullcontext()
-
-    model, record = trainer.trained(family, task, training, watch=watch)
-    rows = _along(probe.steps, training, per_epoch)
+    per_epoch = steps_per_epoch(len(task.train), training.batch_size)
+    every = per_epoch * math.ceil(training.epochs / READINGS)
+    probe = TrainingProbe(every)
+    model, record = trainer.trained(family, task, training, watch=probe.watch)
+    seed, depth = training.seed, training.depth
+    rows = [
+        row
+        for step in probe.steps
+        for row in gradients.along(
+            step, at=f"epoch {step.step // per_epoch + 1}", depth=depth, seed=seed
+        )
+    ]
     if record.status == "ok":
-        model = model.cpu()
-        rows += _attempted(_after(model, family, task, training, shallower), training.depth)
+        rows += _attempted(_after(model.cpu(), family, task, training, shallower), depth)
+    if record.status == "diverged":
+        last = (len(record.loss_curve) - 1) * per_epoch
+        steps = _read_again(family, task, training, first=last - 1)
+        rows.append(gradients.divergence(steps, depth=depth, seed=seed))
     return rows
+
+
+def _read_again(family: Family, task: Task, training: Training, *, first: int) -> list[StepSignals]:
+    """All steps from `first` on of the same training."""
+    probe = TrainingProbe(every=1)
+
+    def watch(model: nn.Module, step: int) -> AbstractContextManager[None]:
+        return contextlib.nullcontext() if step < first else probe.watch(model, step)
+
+    trainer.trained(family, task, training, watch=watch)
+    return probe.steps
 
 
 def _family(training: Training, task: Task) -> Family:
@@ -145,26 +166,4 @@ def _attempted(probings: Iterable[Probing], depth: int) -> list[Probe]:
             rows.append(
                 Probe(limit=limit, quantity="failed", depth=depth, value=None, at=what, note=note)
             )
-    return rows
-
-
-def _along(steps: list[StepSignals], training: Training, per_epoch: int) -> list[Probe]:
-    """The layers at the first step of each epoch."""
-    rows = []
-    for step in steps:
-        epoch = f"epoch {step.step // per_epoch + 1}"
-        for quantity in ("activation_rms", "gradient_rms", "update_ratio"):
-            for layer, value in getattr(step, quantity).items():
-                known = value if math.isfinite(value) else None
-                rows.append(
-                    Probe(
-                        limit=gradients.NAME,
-                        quantity=quantity,
-                        depth=training.depth,
-                        value=known,
-                        at=f"{epoch}, {layer}",
-                        seed=training.seed,
-                        note=None if known is not None else "not finite",
-                    )
-                )
     return rows

@@ -1,19 +1,23 @@
 """Limit: gradients that vanish or explode on their way through the layers.
 
 The screen is one pass of one batch at initialisation; along training a probe reads the same layers
-at the first step of each epoch. Symptoms and their thresholds are judged by whoever reads the rows.
+at most twenty times, and where a training diverged, its last steps. Symptoms and their thresholds
+are judged by whoever reads the rows.
 """
 
+import contextlib
 import math
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, TypedDict
 
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..measure import mean_field
+from ..measure.dead_units import DEAD, SATURATED, Unresponsive, share
 from ..measure.hidden import weight_layers
-from ..measure.signals import LayerSignal, Signals, signals
+from ..measure.signals import Signals, signals
+from ..measure.training_probe import StepSignals
 from .evidence import Probe
 from .remedy import Change, Remedy, Situation
 
@@ -45,16 +49,65 @@ def screen(
         knobs: of the family, for what mean-field theory needs to know.
     """
     found = signals(model, inputs, lambda logits: F.cross_entropy(logits.float(), labels))
-    theory = predicted(model, knobs)
-    trainable = None if theory is None else theory.trainable_depth
-    rows = [*_whole(found, depth, seed), *_by_layer(found, depth, seed)]
-    note = None if theory is not None else "no mean-field theory for this network"
-    rows.append(_probe("trainable_depth", trainable, depth, seed, note=note))
-    return rows
+    return [
+        *_whole(found, depth, seed),
+        *_by_layer(found, depth, seed),
+        *_theory(model, knobs, depth, seed),
+    ]
 
 
-def predicted(model: nn.Module, knobs: dict[str, Any]) -> mean_field.MeanField | None:
-    """The mean-field theory of a plain network without norms, from its weights; None for others."""
+def along(step: StepSignals, *, at: str, depth: int, seed: int) -> Iterator[Probe]:
+    """The probes of one step of a training.
+
+    Args:
+        at: the step, in words.
+    """
+    for quantity in ("activation_rms", "gradient_rms", "cosine", "update_ratio"):
+        for layer, value in getattr(step, quantity).items():
+            yield _finite(quantity, value, depth, seed, at=f"{at}, {layer}")
+    yield from _unresponsive(step.activations, depth, seed, f"{at}, ")
+    for kind in (DEAD, SATURATED):
+        part = share(step.activations, kind)
+        if part is not None:
+            yield _probe(f"training_{kind}_share", part, depth, seed, at=at)
+
+
+def divergence(steps: Sequence[StepSignals], *, depth: int, seed: int) -> Probe:
+    """Where a training that diverged was first not finite, of consecutive steps that were read."""
+    for step in steps:
+        if step.first_nonfinite is not None:
+            value = float(step.step)
+            return _probe("nonfinite_step", value, depth, seed, at=step.first_nonfinite)
+    note = "the loss, and no hidden layer before it"
+    return _probe("nonfinite_step", None, depth, seed, note=note)
+
+
+def _theory(model: nn.Module, knobs: dict[str, Any], depth: int, seed: int) -> Iterator[Probe]:
+    weights = wide_limit(model, knobs)
+    if weights is None:
+        note = "no mean-field theory for this network"
+        yield _probe("trainable_depth", None, depth, seed, note=note)
+        return
+    trainable = mean_field.mean_field(**weights).trainable_depth
+    yield _probe("trainable_depth", trainable, depth, seed)
+    yield _probe("weight_variance", weights["weight_variance"], depth, seed)
+    with contextlib.suppress(ValueError):  # there is none
+        critical = mean_field.critical_weight_variance(
+            weights["activation"], bias_variance=weights["bias_variance"]
+        )
+        yield _probe("critical_weight_variance", critical, depth, seed)
+
+
+class WideLimit(TypedDict):
+    """What mean-field theory needs to know of a network; `weight_variance` times fan_in."""
+
+    activation: str
+    weight_variance: float
+    bias_variance: float
+
+
+def wide_limit(model: nn.Module, knobs: dict[str, Any]) -> WideLimit | None:
+    """Of a plain network without norms, from its weights; None for others."""
     activation = knobs.get("activation")
     plain = knobs.get("residual") is False or ("residual" not in knobs and "norm" in knobs)
     if not plain or activation not in mean_field.ACTIVATIONS or _has_norms(model):
@@ -67,7 +120,7 @@ def predicted(model: nn.Module, knobs: dict[str, Any]) -> mean_field.MeanField |
     biases = [layer.bias for layer in hidden if isinstance(layer.bias, Tensor)]
     bias = sum(float(b.detach().float().square().mean()) for b in biases) / len(weights)
     mean = sum(variances) / len(variances)
-    return mean_field.mean_field(str(activation), weight_variance=mean, bias_variance=bias)
+    return {"activation": str(activation), "weight_variance": mean, "bias_variance": bias}
 
 
 def _has_norms(model: nn.Module) -> bool:
@@ -93,19 +146,23 @@ def _whole(found: Signals, depth: int, seed: int) -> Iterator[Probe]:
 
 def _by_layer(found: Signals, depth: int, seed: int) -> Iterator[Probe]:
     for layer in found.layers:
-        yield from layer_probes(layer, depth, seed)
-    for each in found.activations:
+        for quantity in ("activation_rms", "gradient_rms", "cosine"):
+            yield _finite(quantity, getattr(layer, quantity), depth, seed, at=layer.name)
+    yield from _unresponsive(found.activations, depth, seed)
+
+
+def _unresponsive(
+    activations: Iterable[Unresponsive], depth: int, seed: int, when: str = ""
+) -> Iterator[Probe]:
+    for each in activations:
         part = each.hits / each.total if each.total else None
-        yield _probe(f"layer_{each.kind}_share", part, depth, seed, at=each.name)
+        yield _probe(f"layer_{each.kind}_share", part, depth, seed, at=f"{when}{each.name}")
 
 
-def layer_probes(layer: LayerSignal, depth: int, seed: int) -> Iterator[Probe]:
-    """What is known of one layer at initialisation."""
-    for quantity in ("activation_rms", "gradient_rms", "cosine"):
-        value = getattr(layer, quantity)
-        known = value if value is not None and math.isfinite(value) else None
-        note = None if value is None or known is not None else "not finite"
-        yield _probe(quantity, known, depth, seed, at=layer.name, note=note)
+def _finite(quantity: str, value: float | None, depth: int, seed: int, *, at: str) -> Probe:
+    known = value if value is not None and math.isfinite(value) else None
+    note = None if value is None or known is not None else "not finite"
+    return _probe(quantity, known, depth, seed, at=at, note=note)
 
 
 def _probe(quantity: str, value: float | None, depth: int, seed: int, **more: Any) -> Probe:

@@ -53,10 +53,11 @@ def landscape(
     def objective(batch: tuple[Tensor, Tensor]) -> Objective:
         return lambda network: F.cross_entropy(network(batch[0]), batch[1])
 
-    first = objective(batches[0])
+    first, size = objective(batches[0]), len(batches[0][1])
+    alike = [batch for batch in batches if len(batch[1]) == size]
     return [
         *_curvature(model, first, depth),
-        *_agreement(model, [objective(batch) for batch in batches], depth),
+        *_agreement(model, [objective(batch) for batch in alike], size, depth),
         *_slices(model, first, depth),
     ]
 
@@ -94,10 +95,13 @@ def _interval(value: float | None, error: float | None) -> dict[str, float]:
     return {"low": value - 2 * error, "high": value + 2 * error}
 
 
-def _agreement(model: nn.Module, objectives: Sequence[Objective], depth: int) -> Iterator[Probe]:
-    found = gradient_agreement(model, objectives)
+def _agreement(
+    model: nn.Module, objectives: Sequence[Objective], batch_size: int, depth: int
+) -> Iterator[Probe]:
+    found = gradient_agreement(model, objectives, batch_size=batch_size)
     words = f"{found.pairs} pairs of minibatches"
     yield _probe("minibatch_gradient_cosine", found.mean_cosine, depth, at=words)
+    yield _probe("gradient_noise_scale", found.noise_scale, depth, at=words)
 
 
 def _slices(model: nn.Module, objective: Objective, depth: int) -> Iterator[Probe]:

@@ -9,7 +9,7 @@ from typing import Any
 from .. import families, sources
 from ..isolate import Children, OutOfTimeError, time_limit
 from ..options import Options
-from ..records import Training
+from ..records import Training, steps_per_epoch
 from ..specs import InputError
 from ..train import tasks
 from ..train.store import Store
@@ -89,5 +89,4 @@ def checked_training(options: Options, *, epochs: int | None) -> Training:
 
 def default_epochs(n_train: int, batch_size: int) -> int:
     """Ten, or as many as make enough steps of a small training set."""
-    steps = max(1, n_train // min(batch_size, n_train))
-    return max(DEFAULT_EPOCHS, math.ceil(LEAST_STEPS / steps))
+    return max(DEFAULT_EPOCHS, math.ceil(LEAST_STEPS / steps_per_epoch(n_train, batch_size)))

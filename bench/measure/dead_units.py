@@ -52,9 +52,12 @@ def share(found: Sequence[Unresponsive], kind: str) -> float | None:
 
 @contextmanager
 def counted(model: nn.Module) -> Iterator[list[Unresponsive]]:
-    """Inside, each activation that runs is appended to the list; no hook stays."""
+    """Inside, the list holds the activations that ran in the latest forward; no hook stays."""
     found: list[Unresponsive] = []
     latest: list[nn.Module] = [nn.Identity()]  # its kind tells where the units of an output lie
+
+    def begin(*_: Any) -> None:
+        found.clear()
 
     def see_weights(layer: nn.Module, _inputs: Any, _output: Any) -> None:
         latest[0] = layer
@@ -70,7 +73,8 @@ def counted(model: nn.Module) -> Iterator[list[Unresponsive]]:
         return see
 
     layers = weight_layers(model).values()
-    handles = [layer.register_forward_hook(see_weights) for layer in layers]
+    handles = [model.register_forward_pre_hook(begin)]
+    handles += [layer.register_forward_hook(see_weights) for layer in layers]
     for name, module in model.named_modules():
         if type(module) in (*_DEAD_AT_ZERO, *_FLAT):
             handles.append(module.register_forward_hook(seer(name)))

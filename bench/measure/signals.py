@@ -155,7 +155,7 @@ def signals(model: nn.Module, inputs: Any, objective: Objective = random_directi
     # At once, since what comes next may work in place.
     def see(name: str, output: Tensor) -> None:
         if output.numel():
-            seen[name] = _rms(output.detach()), _mean_cosine(output.detach())
+            seen[name] = _rms(output.detach()), mean_cosine(output.detach())
             if output.requires_grad:
                 edges[name] = get_gradient_edge(output)
 
@@ -170,7 +170,9 @@ def signals(model: nn.Module, inputs: Any, objective: Objective = random_directi
     )
     return Signals(
         layers=layers,
-        first_nonfinite=_first_nonfinite(layers),
+        first_nonfinite=first_nonfinite(
+            {layer.name: layer.activation_rms for layer in layers}, gradients
+        ),
         activations=tuple(activations),
     )
 
@@ -187,22 +189,37 @@ def _rms(values: Tensor) -> float:
     return math.sqrt(float(values.double().square().mean()))
 
 
-def _mean_cosine(output: Tensor) -> float | None:
-    """Over all pairs of the first rows; rows that are zero are left out."""
-    rows = output[:_COSINE_ROWS].flatten(1).double() if output.ndim > 1 else None
-    if rows is None or not bool(rows.isfinite().all()):
+def mean_cosine(output: Tensor) -> float | None:
+    """Of all pairs of the first 64 rows; rows that are zero are left out. None where there are
+    fewer than two, or what is not finite.
+
+    Args:
+        output: (batch, …).
+    """
+    if output.ndim < 2:
         return None
-    rows = rows[rows.norm(dim=1) > 0]
-    if len(rows) < 2:
+    rows = output[:_COSINE_ROWS].flatten(1).double()
+    norms = torch.linalg.vector_norm(rows, dim=1, keepdim=True)
+    sizes = norms.flatten().tolist()
+    count = sum(size > 0 for size in sizes)
+    if not all(map(math.isfinite, sizes)) or count < 2:
         return None
-    unit = rows / rows.norm(dim=1, keepdim=True)
-    total = float(unit.sum(0).square().sum()) - len(unit)
-    return total / (len(unit) * (len(unit) - 1))
+    total = (rows / norms.clamp_min_(min(size for size in sizes if size > 0))).sum(0)
+    square: float = total.dot(total).item()
+    return (square - count) / (count * (count - 1))
 
 
-def _first_nonfinite(layers: Sequence[LayerSignal]) -> str | None:
-    for layer in layers:
-        if not math.isfinite(layer.activation_rms):
-            return layer.name
-    backward = (layer for layer in reversed(layers) if layer.gradient_rms is not None)
-    return next((x.name for x in backward if not math.isfinite(x.gradient_rms or 0.0)), None)
+def first_nonfinite(
+    activation_rms: Mapping[str, float], gradient_rms: Mapping[str, float]
+) -> str | None:
+    """The first layer whose h is not finite; else, on the way back, whose ∂L/∂h is not.
+
+    Args:
+        activation_rms: of all layers, in the order of the forward.
+    """
+    back = (name for name in reversed(list(activation_rms)) if name in gradient_rms)
+    ways = (
+        (name for name, value in activation_rms.items() if not math.isfinite(value)),
+        (name for name in back if not math.isfinite(gradient_rms[name])),
+    )
+    return next((name for way in ways for name in way), None)

@@ -1,20 +1,26 @@
-"""Reads the layers on the path of depth during a training step: what flows, and what it changes.
+"""Reads the layers on the path of depth along a training: what flows, and what a step changes.
 
-While a step is watched, hooks take the norm of each layer's output and of its gradient; outside of
-watched steps there is no hook. Weights are compared before and after the step. A watched step has
-one more pass over activations, gradients and weights, a copy of the weights, and waits for the
-device at its end; `bench_training_probe` in `bench/bench_harness.py` measures what that costs.
+One step in some is read. There, hooks take the norm of each layer's output and of its gradient, how
+alike the outputs of different inputs are, and which units no longer answer; weights are compared
+before and after the step. In all other steps there is no hook. A step that is read has one more
+pass over activations, gradients and weights, a copy of the weights, and waits for the device;
+`bench_training_probe` in `bench/bench_harness.py` measures what that costs.
 """
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
+from .dead_units import Unresponsive, counted
 from .hidden import hidden_layers, watched, weight_layers
+from .signals import first_nonfinite, mean_cosine
+
+# Of so many steps one is read: more often tells hardly more of a training of hundreds.
+EVERY = 10
 
 # Between these norms no square that matters leaves single precision (1e-38 to 3e38).
 _LEAST, _MOST = 1e-15, 1e18
@@ -22,12 +28,15 @@ _LEAST, _MOST = 1e-15, 1e18
 
 @dataclass(frozen=True, kw_only=True)
 class StepSignals:
-    """One watched step. Values that are not finite stay so.
+    """One step that was read. Values that are not finite stay so.
 
     Attributes:
         activation_rms: of h, by the name of the layer's call, in the order of the forward.
         gradient_rms: of ∂L/∂h where it arrives; L is what is differentiated, with the penalties
             and the loss scale that there are.
+        cosine: mean over pairs of inputs of the cosine between their h; layers where it is
+            undefined are left out.
+        activations: units that are dead or saturated, by activation; see `dead_units`.
         update_ratio: ‖ΔW‖ / ‖W‖ of each weight layer, W before the step; those whose weights are
             zero are left out.
     """
@@ -35,38 +44,55 @@ class StepSignals:
     step: int
     activation_rms: dict[str, float]
     gradient_rms: dict[str, float]
+    cosine: dict[str, float]
+    activations: tuple[Unresponsive, ...]
     update_ratio: dict[str, float]
+
+    @property
+    def first_nonfinite(self) -> str | None:
+        """The first layer whose h is not finite; else, on the way back, whose ∂L/∂h is not."""
+        return first_nonfinite(self.activation_rms, self.gradient_rms)
 
 
 class TrainingProbe:
-    """Watches steps of one training; `steps` are those watched so far.
+    """Watches one training; `steps` are those that were read so far.
 
-    The layers are looked up at the first watched step of a model: it must keep them from then on.
+    The layers are looked up at the first step of a model: it must keep them from then on.
+
+    Args:
+        every: of so many steps one is read, the first included.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, every: int = EVERY) -> None:
+        self._every = every
         self.steps: list[StepSignals] = []
         self._model: nn.Module | None = None
         self._hidden: dict[str, nn.Module] = {}
         self._weights: dict[str, Tensor] = {}
 
+    def watch(self, model: nn.Module, step: int) -> AbstractContextManager[None]:
+        """Enter around the forward, backward and update of each step, counted from 0; of several
+        forwards the last counts. An error inside is passed on, and leaves no hook and no entry for
+        the step."""
+        return nullcontext() if step % self._every else self._reading(model, step)
+
     @contextmanager
-    def watch(self, model: nn.Module, step: int) -> Iterator[None]:
-        """Enter around the forward, backward and update of a step; of several forwards the last
-        counts. An error inside is passed on, and leaves no hook and no entry for the step."""
+    def _reading(self, model: nn.Module, step: int) -> Iterator[None]:
         self._look_up(model)
         outputs: dict[str, _Measured] = {}
         gradients: dict[str, _Measured] = {}
+        cosines: dict[str, float | None] = {}
 
         # At once, since what comes next may work in place; kept tensors would take memory, too.
         def see(name: str, output: Tensor) -> None:
             outputs[name] = _norm(output.detach()), output.numel()
+            cosines[name] = mean_cosine(output.detach())
             if output.requires_grad:
                 output.register_hook(lambda g: gradients.update({name: (_norm(g), g.numel())}))
 
         with torch.no_grad():
             before = [weight.clone() for weight in self._weights.values()]
-        with watched(model, self._hidden, see):
+        with watched(model, self._hidden, see), counted(model) as activations:
             yield
         backward = {name: gradients[name] for name in outputs if name in gradients}
         self.steps.append(
@@ -74,6 +100,8 @@ class TrainingProbe:
                 step=step,
                 activation_rms=_root_mean_squares(outputs),
                 gradient_rms=_root_mean_squares(backward),
+                cosine={name: value for name, value in cosines.items() if value is not None},
+                activations=tuple(activations),
                 update_ratio=_update_ratios(self._weights, before),
             )
         )

@@ -20,7 +20,7 @@ from ..families import Family
 from ..measure import machine, operations
 from ..measure.passes import DTYPES
 from ..measure.state import random_state
-from ..records import RunRecord, Training
+from ..records import RunRecord, Training, steps_per_epoch
 from .optimizers import OPTIMIZERS
 from .tasks import Split, Task
 from .treatments import table as treatments
@@ -173,7 +173,7 @@ def _fit(
 ) -> _Fit:
     data = task.train
     batch_size = min(training.batch_size, len(data))
-    per_epoch = len(data) // batch_size
+    per_epoch = steps_per_epoch(len(data), batch_size)
     for each in chosen:
         if each.prepare:
             model = each.prepare(model, data.inputs[:batch_size])

@@ -120,7 +120,7 @@ def test_a_training_that_is_watched_is_the_same() -> None:
     """To the bit: looking changes nothing."""
     network = family("mlp:width=6")
     alone = trainer.train(network, task(), mlp())
-    _, record = trainer.trained(network, task(), mlp(), watch=TrainingProbe().watch)
+    _, record = trainer.trained(network, task(), mlp(), watch=TrainingProbe(every=1).watch)
     assert dataclasses.replace(record, train_seconds=None) == dataclasses.replace(
         alone, train_seconds=None
     )
@@ -134,11 +134,33 @@ def test_layers_are_watched_at_the_first_step_of_each_epoch(
     assert places == [f"epoch {e}, blocks.{b}" for e in range(1, 6) for b in range(3)]
 
 
+def test_what_is_read_along_a_training(looked_into: list[Probe]) -> None:
+    """Signals, what a step changes, how alike inputs are, and units that do not answer."""
+    (last,) = [p for p in looked_into if (p.quantity, p.at) == ("training_dead_share", "epoch 5")]
+    assert last.value is not None
+    by_layer = {p.quantity for p in looked_into if (p.at or "").startswith("epoch 5, ")}
+    assert by_layer == {
+        "activation_rms", "gradient_rms", "cosine", "update_ratio", "layer_dead_share"
+    }  # fmt: skip
+
+
+def test_a_long_training_is_read_some_twenty_times() -> None:
+    """In epochs that lie equally far apart."""
+    probes = examined(mlp(epochs=50), packed(task()), None)
+    read = dict.fromkeys((p.at or "").split(",")[0] for p in probes if p.quantity == "cosine")
+    assert list(read) == [f"epoch {epoch}" for epoch in range(1, 51, 3)]
+
+
 def test_a_diverged_training_is_only_watched() -> None:
-    """Up to where it ended; values that are not finite are None and said to be so."""
+    """Up to where it ended; values that are not finite are None and said to be so. The step and
+    the layer where it began are named."""
     probes = examined(mlp(learning_rate=1e30, optimizer="sgd"), packed(task()), None)
     assert {probe.limit for probe in probes} == {"gradients"}
     assert {probe.note for probe in probes if probe.value is None} <= {"not finite"}
+    (began,) = [probe for probe in probes if probe.quantity == "nonfinite_step"]
+    assert began.at in {f"blocks.{block}" for block in range(3)}
+    assert began.value is not None
+    assert 1 <= began.value < 25
 
 
 @pytest.mark.parametrize("name", ["nameless", "shared", "tuples", "boxes"])
@@ -154,16 +176,15 @@ def test_no_instrument_fails_at_unusual_networks(
     probes = examined(asked, packed(task()), shallow)
     probes += screened(asked, packed(task()))
     assert [probe for probe in probes if probe.quantity == "failed"] == []
+    layers = {
+        "nameless": set(),
+        "shared": {"layer", "layer#2", "layer#3", "layer#4"},
+        "tuples": {f"blocks.{i}" for i in range(4)},
+        "boxes": set(),
+    }[name]
     seen = {probe.at for probe in probes if probe.quantity == "cosine"}
-    assert (
-        seen
-        == {
-            "nameless": set(),
-            "shared": {"layer", "layer#2", "layer#3", "layer#4"},
-            "tuples": {f"blocks.{i}" for i in range(4)},
-            "boxes": set(),
-        }[name]
-    )
+    along = {f"epoch {epoch}, {layer}" for epoch in range(1, 6) for layer in layers}
+    assert seen == layers | along
 
 
 def test_what_one_instrument_cannot_do_is_a_row(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -109,10 +109,11 @@ def test_theory_reads_the_weights() -> None:
     depths = []
     for scale in (1.1, 1.5, 3.0):
         model, knobs = mlp(activation="tanh", init="xavier", init_scale=scale)
-        theory = gradients.predicted(model, knobs)
-        assert theory is not None
-        assert theory.trainable_depth is not None
-        depths.append(theory.trainable_depth)
+        probes = screen(model, **knobs)
+        depths.append(one(probes, "trainable_depth").value or 0.0)
+        variance, critical = one(probes, "weight_variance"), one(probes, "critical_weight_variance")
+        assert variance.value == pytest.approx(scale**2, rel=0.05)
+        assert critical.value == pytest.approx(1, abs=0.05)
     assert depths == sorted(depths, reverse=True)
     assert depths[0] > 300
     assert depths[-1] < 50
@@ -123,7 +124,7 @@ def test_theory_is_for_plain_networks(knob: str) -> None:
     """With shortcuts or norms, and for a user's own family, there is none, and the row says so."""
     name, _, value = knob.partition("=")
     model, knobs = mlp(activation="tanh", **{name: value})
-    assert gradients.predicted(model, knobs) is None
+    assert one(screen(model, **knobs), "trainable_depth").note is not None
     probe = one(screen(network()), "trainable_depth")
     assert (probe.value, probe.note) == (None, "no mean-field theory for this network")
 

@@ -27,8 +27,8 @@ def test_the_landscape_is_measured_and_the_network_left_alone() -> None:
     quantities = {probe.quantity for probe in probes}
     assert quantities == {
         "hessian_eigenvalue", "hessian_eigenvalue_residual", "negative_curvature_share",
-        "hessian_trace", "flatness_loss_increase", "minibatch_gradient_cosine", "slice_loss",
-        "slice_2d_loss",
+        "hessian_trace", "flatness_loss_increase", "minibatch_gradient_cosine",
+        "gradient_noise_scale", "slice_loss", "slice_2d_loss",
     }  # fmt: skip
     assert {probe.limit for probe in probes} == {"optimization"}
     assert all(probe.value is None or math.isfinite(probe.value) for probe in probes)

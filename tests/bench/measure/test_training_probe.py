@@ -38,7 +38,7 @@ def step(model: nn.Module, inputs: Tensor, *, scale: float = 1.0) -> None:
 
 
 def watched_step(model: nn.Module, inputs: Tensor, *, scale: float = 1.0) -> StepSignals:
-    probe = TrainingProbe()
+    probe = TrainingProbe(every=1)
     with probe.watch(model, 7):
         step(model, inputs, scale=scale)
     (found,) = probe.steps
@@ -74,6 +74,9 @@ def test_figures_are_those_computed_by_hand() -> None:
     assert found.activation_rms == pytest.approx({"0": rms(h)})
     assert found.gradient_rms == pytest.approx({"0": rms(h.grad)})
     assert found.update_ratio == pytest.approx(ratios, rel=1e-4)
+    rows = nn.functional.normalize(h.detach())
+    pairs = (rows @ rows.T).fill_diagonal_(0).sum() / (5 * 4)
+    assert found.cosine == pytest.approx({"0": float(pairs)}, rel=1e-4)
 
 
 def test_a_watched_step_changes_the_weights_as_any_other() -> None:
@@ -103,6 +106,42 @@ def test_gradients_whose_squares_leave_single_precision_are_seen(scale: float) -
     scaled = watched_step(model, inputs, scale=scale)
     expected = {name: scale * value for name, value in usual.gradient_rms.items()}
     assert scaled.gradient_rms == pytest.approx(expected, rel=1e-5)
+
+
+def test_units_that_no_longer_answer_are_counted() -> None:
+    """By activation; in the latest forward only."""
+    model = nn.Sequential(nn.Linear(3, 4), nn.ReLU(), nn.Linear(4, 3), nn.Tanh(), nn.Linear(3, 2))
+    nn.init.constant_(model[0].bias, -100.0)
+    nn.init.constant_(model[2].bias, 100.0)
+    probe = TrainingProbe(every=1)
+    with probe.watch(model, 0):
+        model(normal(5, 3))
+        step(model, normal(5, 3))
+    (found,) = probe.steps
+    counts = [(each.name, each.kind, each.hits, each.total) for each in found.activations]
+    assert counts == [("1", "dead", 4, 4), ("3", "saturated", 15, 15)]
+
+
+def test_one_step_in_some_is_read() -> None:
+    """The first included; the others run without a hook."""
+    model, probe = Twice(), TrainingProbe(every=3)
+    for number in range(7):
+        with probe.watch(model, number):
+            assert bool(hooks(model)) == (number % 3 == 0)
+            step(model, normal(5, 3))
+    assert [each.step for each in probe.steps] == [0, 3, 6]
+
+
+def test_the_first_layer_that_is_not_finite_is_named() -> None:
+    """On the way forward, or else on the way back."""
+    model = nn.Sequential(*(nn.Linear(3, 3) for _ in range(4)))
+    assert watched_step(model, normal(5, 3)).first_nonfinite is None
+    backward = watched_step(model, normal(5, 3), scale=math.inf)
+    assert backward.first_nonfinite == "2"
+    assert watched_step(model, normal(5, 3)).first_nonfinite == "0"
+    twin = nn.Sequential(*(nn.Linear(3, 3) for _ in range(4)))
+    nn.init.constant_(twin[1].weight, math.inf)
+    assert watched_step(twin, normal(5, 3)).first_nonfinite == "1"
 
 
 def test_what_is_not_finite_stays_so() -> None:
@@ -153,7 +192,7 @@ def test_nothing_remains_after_a_watched_step() -> None:
     """The model's own hook does."""
     model = Twice()
     model.shared.register_forward_hook(lambda *_: None)
-    probe = TrainingProbe()
+    probe = TrainingProbe(every=1)
     with probe.watch(model, 0):
         step(model, normal(5, 3))
         assert hooks(model) > 1
@@ -164,7 +203,7 @@ def test_nothing_remains_after_a_watched_step() -> None:
 
 def test_nothing_remains_after_an_error() -> None:
     """There is no entry for the step; the next one has its own."""
-    model, probe = Twice(), TrainingProbe()
+    model, probe = Twice(), TrainingProbe(every=1)
     with pytest.raises(RuntimeError), probe.watch(model, 0):
         step(model, normal(5, 4))
     assert hooks(model) == 0
@@ -176,7 +215,7 @@ def test_nothing_remains_after_an_error() -> None:
 
 def test_a_probe_can_go_on_to_another_model() -> None:
     """It looks the layers up anew."""
-    probe = TrainingProbe()
+    probe = TrainingProbe(every=1)
     for model in (Twice(), nn.Sequential(nn.Linear(3, 3), nn.Linear(3, 2))):
         with probe.watch(model, 0):
             step(model, normal(5, 3))
