@@ -200,13 +200,12 @@ def mean_cosine(output: Tensor) -> float | None:
         return None
     rows = output[:_COSINE_ROWS].flatten(1).double()
     norms = torch.linalg.vector_norm(rows, dim=1, keepdim=True)
-    sizes = norms.flatten().tolist()
+    sizes: list[float] = norms.flatten().tolist()
     count = sum(size > 0 for size in sizes)
     if not all(map(math.isfinite, sizes)) or count < 2:
         return None
     total = (rows / norms.clamp_min_(min(size for size in sizes if size > 0))).sum(0)
-    square: float = total.dot(total).item()
-    return (square - count) / (count * (count - 1))
+    return (float(total.dot(total)) - count) / (count * (count - 1))
 
 
 def first_nonfinite(
