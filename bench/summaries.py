@@ -55,9 +55,9 @@ class Phases:
     def finished(self, trial: Trial) -> None:
         """A trial is finished."""
         self._number += 1
-        if trial.role != self._role:
-            self._role = trial.role
-            self._say(f"{trial.role} (training {self._number})")
+        if trial.plan.role != self._role:
+            self._role = trial.plan.role
+            self._say(f"{trial.plan.role} (training {self._number})")
 
 
 Rows = Sequence[Mapping[str, Any]]

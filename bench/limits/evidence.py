@@ -8,12 +8,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ..records import SETTLED, RunRecord, plain
+from ..records import SETTLED, RunRecord, Training, plain
 
 # What a training is in the experiment: the network as asked, shallower ones, other learning rates,
-# remedies on the seed that chooses among them, other numbers of training samples, and the chosen
-# remedies on seeds that did not choose.
-ROLES = ("asked", "shallower", "window", "screening", "data", "confirmation")
+# the best shallower one at its own, remedies on the seed that chooses among them, other numbers of
+# training samples, and the chosen remedies on seeds that did not choose.
+ROLES = ("asked", "shallower", "window", "reference", "screening", "data", "confirmation")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,8 +54,8 @@ class Probe:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Trial:
-    """One training of the experiment.
+class Planned:
+    """A training of the experiment and what it is for.
 
     Attributes:
         role: of `ROLES`.
@@ -64,18 +64,26 @@ class Trial:
     """
 
     role: str
-    run: RunRecord
+    training: Training
     limit: str | None = None
     remedy: str | None = None
     change: str | None = None
+
+
+@dataclass(frozen=True)
+class Trial:
+    """A planned training that has ended."""
+
+    plan: Planned
+    run: RunRecord
 
     def row(self, subject: Subject) -> dict[str, Any]:
         """The JSON form, beside the subject."""
         run = plain(self.run)
         about = {
             "kind": "trial", "family": subject.family, "task": subject.task,
-            "asked_depth": subject.depth, "role": self.role,
-            "limit": self.limit, "remedy": self.remedy, "change": self.change,
+            "asked_depth": subject.depth, "role": self.plan.role, "limit": self.plan.limit,
+            "remedy": self.plan.remedy, "change": self.plan.change,
         }  # fmt: skip
         kept = {name: value for name, value in run.items() if name not in ("family", "task")}
         return {**kept, **about, "network": run["family"], "data": run["task"]}

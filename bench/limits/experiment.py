@@ -6,18 +6,18 @@ remedy is judged by the seed that it was chosen for.
 """
 
 import dataclasses
-import math
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from ..depth_rule import at_most, smallest
 from ..families import Family
-from ..records import SETTLED, RunRecord, Training
+from ..records import SETTLED, Training
 from ..specs import InputError
 from . import compute, data, degradation, gradients, optimization, overfitting, structure
-from .evidence import Probe, Subject, Trial
+from .evidence import Planned, Probe, Subject
 from .examine import examined, screened
-from .lab import Lab, Planned, failure
+from .known import Known, fit, held_out
+from .lab import Lab, failure
 from .remedy import Change, Remedy, Situation
 
 REMEDIES = (
@@ -33,10 +33,7 @@ OF_TRAINING = (gradients.NAME, optimization.NAME, degradation.NAME)
 SHALLOW = 4
 MOST_RUNGS = 6
 
-# A remedy that wins less accuracy than this on the seed that chooses is not tried on others.
-LEAST_GAIN = 0.01
-
-# … and one that it trains so much better at may suit it with a remedy too.
+# A learning rate at which the network trains so much better may suit it with a remedy, too.
 BETTER_TRAINED = 0.05
 
 # Networks that a remedy changes are trained at the asked learning rate and at this part of it.
@@ -74,7 +71,7 @@ class Experiment:
         self._task = lab.task(training.task)
         family = lab.family(training.family, self._task)
         self._depths = ladder(family, training.depth)
-        self._done: list[tuple[Planned, Trial]] = []
+        self._known = Known(training.depth, self._depths)
         self._situation = Situation(
             training=training, knobs=family.all_knobs, n_train=len(self._task.train)
         )
@@ -87,7 +84,7 @@ class Experiment:
         labels = self._task.train.labels
         chance = float(labels.bincount().max()) / len(labels)
         facts = {"classes": self._task.classes, "chance": chance}
-        return [*(trial.row(subject) | facts for _, trial in self._done), *probes]
+        return [*(trial.row(subject) | facts for trial in self._known.trials), *probes]
 
     def _probes(self) -> Iterator[Probe]:
         yield from self._screen()
@@ -100,7 +97,7 @@ class Experiment:
         self._confirm()
         yield from self._costs()
         if not self._quick:
-            trained = [trial.run for trial in self._of("asked", "shallower")]
+            trained = [trial.run for trial in self._known.of("asked", "shallower")]
             yield from overfitting.early_stopping(trained)
             yield from overfitting.gaps(trained)
             yield from self._examination()
@@ -118,31 +115,35 @@ class Experiment:
 
     def _baseline(self) -> None:
         """The network as asked and shallower ones, with all seeds; their learning rates, with the
-        seed that chooses."""
+        seed that chooses; the shallower one that trains best, at its own best rate."""
         rungs = [dataclasses.replace(self._asked, depth=depth) for depth in self._depths]
         asked = [Planned(role="asked", training=t) for t in self._seeded(self._asked)]
         planned = [
             Planned(role="shallower", training=t) for rung in rungs for t in self._seeded(rung)
         ]
-        ends = (optimization.WINDOW[0], optimization.WINDOW[-1])
-        factors = ends if self._quick else optimization.WINDOW
-        planned += [self._rated(self._asked, factor) for factor in factors]
-        if not self._quick:
-            planned += [self._rated(rung, factor) for rung in rungs for factor in ends]
+        window = optimization.WINDOW
+        factors = (window[0], window[-1]) if self._quick else window
+        tried = [self._asked, *([] if self._quick else rungs)]
+        planned += [self._rated(each, factor) for each in tried for factor in factors]
         self._lab.begin([*asked, *planned])
         self._train(asked)
         if not self._can_train():
             return
         self._train(planned)
-        tuned = self._tuned()
-        further = optimization.BEYOND.get(self._factor(tuned)) if tuned else None
+        best = self._known.best_rate(self._asked.depth)
+        further = optimization.BEYOND.get(self._factor(best)) if best else None
         if further is not None:
             self._train([self._rated(self._asked, further)])
+        reference = self._known.best_shallower(fit)
+        tuned = None if reference is None else self._known.best_rate(reference)
+        if tuned is not None:
+            again = self._fresh(tuned.training)
+            self._train(dataclasses.replace(tuned, role="reference", training=t) for t in again)
 
     def _can_train(self) -> bool:
         """Whether a training as asked came to its end or diverged; else no other learning rate and
         no remedy would change why not."""
-        return any(trial.run.status in SETTLED for trial in self._of("asked"))
+        return any(trial.run.status in SETTLED for trial in self._known.of("asked"))
 
     def _factor(self, planned: Planned) -> float:
         """Of the asked learning rate, as it stands in the tables of factors."""
@@ -176,7 +177,7 @@ class Experiment:
         """The asked learning rate, a lower one, and that at which the network itself trains, if
         another."""
         asked = self._asked.learning_rate
-        tuned = self._tuned(BETTER_TRAINED)
+        tuned = self._known.best_rate(self._asked.depth, BETTER_TRAINED)
         rates = [asked, asked * LOWER_RATE, *([tuned.training.learning_rate] if tuned else [])]
         return tuple({float(f"{rate:.6g}"): rate for rate in rates}.values())
 
@@ -186,7 +187,7 @@ class Experiment:
         difference."""
         sizes = data.sizes(self._situation)
         telling = {n: sizes[n] for n in data.telling(sizes, self._situation.n_train)}
-        reference = self._reference()
+        reference = self._known.best_shallower(held_out)
         every = [self._asked.depth, *self._depths]
         compared = [self._asked.depth, *([reference] if reference else [])]
         planned = [self._sized(depth, n, sizes[n], seed=0) for depth in every for n in sizes]
@@ -209,7 +210,7 @@ class Experiment:
         """The best remedy of each limit, and the best learning rate, with fresh seeds."""
         best = [self._best_of(limit) for limit in dict.fromkeys(r.limit for r in REMEDIES)]
         best += [self._tuned()]
-        chosen = dict.fromkeys(each for each in best if each is not None)
+        chosen = [each for each in best if each is not None]
         self._train(
             dataclasses.replace(each, role="confirmation", training=training)
             for each in chosen
@@ -219,7 +220,7 @@ class Experiment:
     def _examination(self) -> Iterator[Probe]:
         """Both depths, trained once more and looked into; the deep one with the check whether it
         could have been built of the shallow one."""
-        reference = self._reference()
+        reference = self._known.best_shallower(held_out)
         asked = dataclasses.replace(self._asked, curves=False)
         shallow = None if reference is None else dataclasses.replace(asked, depth=reference)
         wanted = [(asked, (shallow,)), *([(shallow, (None,))] if shallow else [])]
@@ -230,7 +231,8 @@ class Experiment:
                 yield failure(outcome, limit=structure.NAME, depth=training.depth)
 
     def _costs(self) -> Iterator[Probe]:
-        runs = [trial.run for trial in self._of("asked", "shallower") if trial.run.status == "ok"]
+        ended = [trial.run for trial in self._known.of("asked", "shallower")]
+        runs = [run for run in ended if run.status == "ok"]
         depths = sorted({run.depth for run in runs}, reverse=True)
         asked = [dataclasses.replace(self._asked, depth=depth) for depth in depths]
         for depth, outcome in zip(depths, self._lab.weigh(asked), strict=True):
@@ -240,49 +242,15 @@ class Experiment:
             else:
                 yield failure(outcome, limit=compute.NAME, depth=depth)
 
-    # --- what is known so far -----------------------------------------------------------------
-
-    def _of(self, *roles: str) -> list[Trial]:
-        return [trial for _, trial in self._done if trial.role in roles]
-
-    def _asked_mean(self, score: Callable[[RunRecord], tuple[float, ...]]) -> float:
-        """The mean accuracy of the network as asked over all seeds: that of the seed that chooses
-        may be luck."""
-        runs = [trial.run for trial in self._of("asked")]
-        return sum(score(run)[0] for run in runs) / len(runs)
-
-    def _reference(self) -> int | None:
-        """The shallower depth with the best mean accuracy on data held out."""
-        held: dict[int, list[float]] = {}
-        for trial in self._of("shallower"):
-            held.setdefault(trial.run.depth, []).append(held_out(trial.run))
-        return max(held, key=lambda depth: (sum(held[depth]), -depth), default=None)
-
-    def _tuned(self, least: float = LEAST_GAIN) -> Planned | None:
-        """The network at the best of the learning rates, if it trains so much better there."""
-        tried = [
-            (planned, trial.run)
-            for planned, trial in self._done
-            if trial.role == "window" and trial.run.depth == self._asked.depth
-        ]
-        asked = self._asked_mean(fitted)
-        planned, run = max(tried, key=lambda pair: fitted(pair[1]), default=(None, None))
-        if planned is None or run is None or fitted(run)[0] < asked + least:
-            return None
-        return dataclasses.replace(planned, limit=optimization.NAME, remedy=optimization.TUNED)
-
     def _best_of(self, limit: str) -> Planned | None:
-        """Of the limit's remedies the best on the seed that chooses, if it wins enough there."""
-        score = fitted if limit in OF_TRAINING else generalized
-        tried = [
-            (planned, trial.run)
-            for planned, trial in self._done
-            if trial.role == "screening" and trial.limit == limit
-        ]
-        planned, run = max(tried, key=lambda pair: score(pair[1]), default=(None, None))
-        if planned is None or run is None:
+        return self._known.best_remedy(limit, fit if limit in OF_TRAINING else held_out)
+
+    def _tuned(self) -> Planned | None:
+        """The network as asked at the best of the learning rates, as a remedy."""
+        best = self._known.best_rate(self._asked.depth)
+        if best is None:
             return None
-        return planned if score(run)[0] >= self._asked_mean(score) + LEAST_GAIN else None
+        return dataclasses.replace(best, limit=optimization.NAME, remedy=optimization.TUNED)
 
     # --- plans --------------------------------------------------------------------------------
 
@@ -301,24 +269,4 @@ class Experiment:
         )
 
     def _train(self, planned: Iterable[Planned]) -> None:
-        wanted = list(planned)
-        self._done += zip(wanted, self._lab.train(wanted), strict=True)
-
-
-def fitted(run: RunRecord) -> tuple[float, float]:
-    """How well a run fits its training data, to compare: accuracy, then the negative loss."""
-    if run.status != "ok" or run.train_accuracy is None or run.train_loss is None:
-        return 0.0, -math.inf
-    return run.train_accuracy, -run.train_loss
-
-
-def generalized(run: RunRecord) -> tuple[float]:
-    """How well a run does on data held out, to compare."""
-    return (held_out(run),)
-
-
-def held_out(run: RunRecord) -> float:
-    """Accuracy on the validation split, on the test split where a task has no other; 0 for a run
-    without one."""
-    known = (run.validation_accuracy, run.test_accuracy)
-    return next((accuracy for accuracy in known if accuracy is not None), 0.0)
+        self._known.trials += self._lab.train(planned)

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from .. import cost, families
@@ -15,20 +14,9 @@ from ..train import tasks
 from ..train.runs import Runs, packed, workers
 from ..train.store import Store
 from ..train.tasks import Task
-from .evidence import Probe, Trial
+from .evidence import Planned, Probe, Trial
 
 Item = TypeVar("Item")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Planned:
-    """A training and what it is for; the fields are those of `Trial`."""
-
-    role: str
-    training: Training
-    limit: str | None = None
-    remedy: str | None = None
-    change: str | None = None
 
 
 class Lab:
@@ -96,8 +84,7 @@ class Lab:
 
     def _trial(self, planned: Planned) -> Trial:
         (run,) = self._runs.wait([planned.training])
-        fields = {name: getattr(planned, name) for name in ("role", "limit", "remedy", "change")}
-        trial = Trial(run=run, **fields)
+        trial = Trial(planned, run)
         self._tell(trial)
         return trial
 

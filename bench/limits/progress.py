@@ -6,13 +6,14 @@ from .evidence import Trial
 def line(trial: Trial) -> str:
     """`degradation: residual connections (residual=true), depth 32, seed 0: training accuracy
     99.9%, validation 97.5%`."""
-    run = trial.run
+    plan, run = trial.plan, trial.run
     what = {
         "asked": "as asked",
         "shallower": "shallower",
-        "window": f"learning rate ({trial.change})",
-        "data": f"data ({trial.change})",
-    }.get(trial.role) or f"{trial.limit}: {trial.remedy} ({trial.change})"
+        "reference": f"shallower ({plan.change})",
+        "window": f"learning rate ({plan.change})",
+        "data": f"data ({plan.change})",
+    }.get(plan.role) or f"{plan.limit}: {plan.remedy} ({plan.change})"
     place = f"{what}, depth {run.depth}, seed {run.seed}"
     if run.status != "ok" or run.train_accuracy is None:
         return f"{place}: {run.status}: {run.reason}"

@@ -9,9 +9,9 @@ from torch import nn
 
 from bench.families import Family
 from bench.isolate import Outcome
-from bench.limits.evidence import Trial
+from bench.limits.evidence import Planned, Trial
 from bench.limits.experiment import Experiment
-from bench.limits.lab import Lab, Planned
+from bench.limits.lab import Lab
 from bench.records import Facts, RunRecord, Training
 from bench.train.tasks import Task
 from tests.bench.train.small import split, training
@@ -86,8 +86,7 @@ class FakeLab:
         return [self._trial(each) for each in wanted]
 
     def _trial(self, planned: Planned) -> Trial:
-        fields = {name: getattr(planned, name) for name in ("role", "limit", "remedy", "change")}
-        return Trial(run=self._record(planned.training), **fields)
+        return Trial(planned, self._record(planned.training))
 
     def _record(self, asked: Training) -> RunRecord:
         found = self._answer(asked)

@@ -8,10 +8,9 @@ import pytest
 from bench.limits import optimization
 from bench.limits.evidence import ROLES, failed
 from bench.limits.examine import examined, screened
-from bench.limits.experiment import fitted, generalized, ladder
+from bench.limits.experiment import ladder
 from bench.records import Training
 from tests.bench.limits.fake_lab import RATE, FakeLab, experiment, family
-from tests.bench.limits.small import run
 
 KNOBS = {"norm": "batch", "residual": True, "activation": "relu", "dropout": 0.0, "init": "he"}
 
@@ -65,7 +64,7 @@ def test_each_step_knows_the_one_before() -> None:
     roles = [list(dict.fromkeys(each.role for each in batch)) for batch in lab.batches]
     assert roles == [["asked"], ["shallower", "window"], ["screening"], ["data"], ["confirmation"]]
     assert [name for name, _ in lab.probed] == ["screened", "weigh", "examined"]
-    assert {row["role"] for row in rows if row["kind"] == "trial"} == set(ROLES)
+    assert {row["role"] for row in rows if row["kind"] == "trial"} == set(ROLES) - {"reference"}
 
 
 def test_no_core_waits_for_the_network_as_asked() -> None:
@@ -154,6 +153,34 @@ def test_the_tuned_learning_rate_is_confirmed() -> None:
     confirmed = [each for each in lab.of("confirmation") if each.remedy == optimization.TUNED]
     assert {each.limit for each in confirmed} == {"optimization"}
     assert [each.training.learning_rate for each in confirmed] == [pytest.approx(3.2 * RATE)] * 2
+
+
+def test_the_shallower_depth_that_trains_best_is_trained_at_its_own_best_rate() -> None:
+    """With fresh seeds, if it trains better there: it is what a deeper one is compared with."""
+
+    def answer(training: Training) -> float:
+        at_best = training.learning_rate == pytest.approx(0.32 * RATE)
+        return {4: 0.9, 8: 0.8}.get(training.depth, 0.7) + (0.05 if at_best else 0.0)
+
+    lab, rows = experiment(answer, seeds=2)
+    found = [(each.training.depth, each.training.seed) for each in lab.of("reference")]
+    assert found == [(4, 1), (4, 2)]
+    assert set(changes(lab, "reference")) == {f"learning_rate={0.32 * RATE:g}"}
+    assert {row["role"] for row in rows if row["kind"] == "trial"} >= {"reference"}
+    lab, _ = experiment(best_at(RATE))
+    assert lab.of("reference") == []
+
+
+def test_every_depth_has_a_window_of_learning_rates() -> None:
+    """The same; with little time the deepest has one, of its ends."""
+    for quick, depths, factors in (
+        (False, {16, 8, 4, 2}, set(optimization.WINDOW)),
+        (True, {16}, {optimization.WINDOW[0], optimization.WINDOW[-1]}),
+    ):
+        lab, _ = experiment(quick=quick)
+        found = {(e.training.depth, e.training.learning_rate / RATE) for e in lab.of("window")}
+        tried = {(depth, round(factor, 6)) for depth, factor in found}
+        assert tried == {(depth, factor) for depth in depths for factor in factors}
 
 
 def test_networks_that_are_changed_are_tried_at_the_tuned_rate() -> None:
@@ -309,14 +336,3 @@ def test_a_child_that_dies_brings_a_row_that_says_so() -> None:
     assert [row["depth"] for row in failures] == [16, 8, 4, 2, 16, 2]
     assert {row["note"] for row in failures} == {"error: ended by signal 11 (SIGSEGV)"}
     assert lab.of("confirmation")
-
-
-def test_runs_are_compared_by_what_a_remedy_is_for() -> None:
-    """Equal training accuracies by their loss; a run that failed is the worst of all."""
-    better = run(train_accuracy=1.0, train_loss=0.1)
-    worse = run(train_accuracy=1.0, train_loss=0.2)
-    lost = run(status="diverged", train_accuracy=None, train_loss=None)
-    assert fitted(better) > fitted(worse) > fitted(lost)
-    assert generalized(run(validation_accuracy=0.3, test_accuracy=0.9)) == (0.3,)
-    assert generalized(run(test_accuracy=0.9)) == (0.9,)
-    assert generalized(lost) == (0.0,)

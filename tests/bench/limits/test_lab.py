@@ -7,8 +7,8 @@ from typing import Any, cast
 import pytest
 
 from bench.isolate import Children, Outcome
-from bench.limits.evidence import Trial
-from bench.limits.lab import Lab, Planned, failure
+from bench.limits.evidence import Planned, Trial
+from bench.limits.lab import Lab, failure
 from bench.options import Options
 from bench.train.store import Store
 from tests.bench.train.small import training
@@ -80,7 +80,7 @@ def test_trials_come_in_the_order_of_the_plan() -> None:
     trials = made.train(plan)
     made.close()
     assert [trial.run.depth for trial in trials] == depths
-    assert [trial.remedy for trial in heard] == ["remedy 2", "remedy 8", "remedy 4"]
+    assert [trial.plan.remedy for trial in heard] == ["remedy 2", "remedy 8", "remedy 4"]
     assert {trial.run.reason for trial in heard} == {"planted"}
 
 
