@@ -27,6 +27,9 @@ ALPHA = 0.05
 MARGIN = 0.01
 """The least accuracy that a user cares for, and the default of `--margin`."""
 
+TUNED_FIT = "fit, each at its best learning rate"
+"""The comparison of the best shallower depth with the network as asked."""
+
 ABOVE_CHANCE = 0.05
 """Training accuracy above that of guessing from which a network has learnt something."""
 
@@ -61,6 +64,10 @@ class Case:
         for depth, by_seed in trials.shallower.items():
             found.add(f"fit {depth}", by_seed, [trials.asked], FIT)
             found.add(f"held {depth}", by_seed, [trials.asked], HELD_OUT)
+        if self.fit_reference is not None:
+            here, there = trials.baselines("degradation"), trials.reference(self.fit_reference)
+            if (there, *here) != (trials.shallower[self.fit_reference], trials.asked):
+                found.add(TUNED_FIT, there, here, FIT)
         for shallow, deep in self.steps:
             found.add(f"step {shallow}", self._at(deep), [self._at(shallow)], HELD_OUT)
         for limit in (*OF_TRAINING, "overfitting"):
@@ -122,22 +129,32 @@ class Case:
         depth = self.fit_reference if kind == "fit" else self.reference
         return None if depth is None else self.compared.get(f"{kind} {depth}")
 
-    def _is_worse(self, kind: str) -> bool:
+    def _is_worse(self, found: Paired | None) -> bool:
         """Worse than a shallower one, by more than the margin and beyond the noise; corrected for
         choosing the best of several."""
-        found = self.best(kind)
         rungs = max(1, len(self.trials.shallower))
         return found is not None and found.mean >= self.margin and found.p_value * rungs < ALPHA
 
     @property
     def fits_worse(self) -> bool:
         """Some shallower depth has a better training accuracy."""
-        return self._is_worse("fit")
+        return self._is_worse(self.best("fit"))
+
+    @property
+    def tuned_fit(self) -> Paired | None:
+        """The best shallower depth against the network as asked, on training data, each at the best
+        of its learning rates."""
+        return self.compared.get(TUNED_FIT, self.best("fit"))
+
+    @property
+    def trains_worse(self) -> bool:
+        """Some shallower depth has a better training accuracy, each at the best of its rates."""
+        return self._is_worse(self.tuned_fit)
 
     @property
     def generalizes_worse(self) -> bool:
         """Some shallower depth does better on data held out."""
-        return self._is_worse("held")
+        return self._is_worse(self.best("held"))
 
     @property
     def overfits(self) -> bool:
@@ -214,6 +231,9 @@ class Case:
     def lost(self, limit: str) -> float | None:
         """Accuracy that there is to recover: against the best shallower depth where that is better,
         else, for gradients, optimization and data, all that is missing to 100%."""
+        if limit == "degradation":
+            worse = self.tuned_fit
+            return worse.mean if worse is not None and self.trains_worse else None
         what = FIT if limit in OF_TRAINING else HELD_OUT
         if self.fits_worse if what == FIT else self.generalizes_worse:
             depth = self.fit_reference if what == FIT else self.reference

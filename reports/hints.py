@@ -8,6 +8,10 @@ SAME_SIMILARITY = 0.98
 """CKA between consecutive layers above which the second adds next to nothing."""
 
 
+TELLING_SHARE = 0.1
+"""Of units that no longer answer, from which it is worth a sentence."""
+
+
 def structure_hints(probes: Sequence[Row], depth: int) -> tuple[str, ...]:
     """Sentences with numbers, from the rows of one depth; linear probes in the order of layers."""
     rows = [row for row in probes if row["depth"] == depth]
@@ -29,6 +33,7 @@ def _hints(rows: Sequence[Row]) -> Iterator[str]:
             f"{same} of {len(known)} layers hardly change the representation that they are given "
             f"(CKA above {SAME_SIMILARITY})"
         )
+    yield from _unresponsive(rows)
     yield from _needed(rows)
     built = _one(rows, "constructed_train_accuracy")
     if built is not None and built["value"] is not None:
@@ -37,6 +42,18 @@ def _hints(rows: Sequence[Row]) -> Iterator[str]:
             f"then has {100 * built['value']:.1f}% training accuracy"
         )
     yield from _probing(rows)
+
+
+def _unresponsive(rows: Sequence[Row]) -> Iterator[str]:
+    """Of the last step of the training that was read."""
+    for quantity, what in {
+        "training_dead_share": "units give zero for every input of a batch",
+        "training_saturated_share": "outputs are saturated",
+    }.items():
+        known = [r for r in rows if r["quantity"] == quantity and r["value"] is not None]
+        if known and known[-1]["value"] >= TELLING_SHARE:
+            share, place = 100 * known[-1]["value"], known[-1]["at"]
+            yield f"{share:.0f}% of the {what} in {place} of the training"
 
 
 def _needed(rows: Sequence[Row]) -> Iterator[str]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from .case import Case
 from .paired import Paired
-from .symptoms import gradient_symptoms
+from .symptoms import divergence, gradient_symptoms
 from .trials import FIT, MORE_DATA, mean
 
 HALF = 0.5
@@ -39,17 +39,31 @@ class Test:
 
 
 def gradients(case: Case) -> Test:
-    """Fires at initialisation; norm, init, activation or clipping win back training accuracy."""
+    """Fires at initialisation, or diverges at any learning rate; norm, init, activation or clipping
+    win back training accuracy."""
     probes = [row for row in case.probes if row["depth"] == case.depth]
-    stopped, of = case.fit_stopped, "of training accuracy"
-    return _with_remedies(case, "gradients", stopped, gradient_symptoms(probes), of)
+    symptoms = (*gradient_symptoms(probes), *divergence(probes, _diverged_down_to(case)))
+    return _with_remedies(case, "gradients", case.fit_stopped, symptoms, "of training accuracy")
+
+
+def _diverged_down_to(case: Case) -> float | None:
+    """The lowest learning rate tried, if the network diverged there and at each higher one: else it
+    was only asked for at too high a one."""
+    tried = case.trials.window(case.depth)
+    lower = [rate for rate in tried if rate < case.trials.learning_rate]
+    diverged = all(row["status"] == "diverged" for row in tried.values())
+    return min(lower) if lower and diverged else None
 
 
 def degradation(case: Case) -> Test:
     """The training accuracy is worse than a shallower network's and than that of its own twin."""
     symptoms = []
-    if case.fits_worse:
-        symptoms.append(_worse_fit(case))
+    worse = case.tuned_fit
+    if case.trains_worse and worse is not None:
+        symptoms.append(
+            f"it trains worse than depth {case.fit_reference}, by {_points(worse)}, each at its "
+            "best learning rate"
+        )
         for name, gain in _gains(case, "degradation").items():
             if gain.low > 0:
                 symptoms.append(
@@ -57,13 +71,14 @@ def degradation(case: Case) -> Test:
                     "(learning rate tuned for each)"
                 )
     symptoms = symptoms if len(symptoms) > 1 else []
-    return _of_training(case, "degradation", tuple(symptoms))
+    of = "of training accuracy"
+    return _with_remedies(case, "degradation", case.trains_worse, tuple(symptoms), of)
 
 
 def optimization(case: Case) -> Test:
     """The gradients are clean, or no remedy for them works, and another optimizer, learning rate or
     warm-up recovers at least half of what the training lacks."""
-    test = _of_training(case, "optimization", ())
+    test = _with_remedies(case, "optimization", case.fits_worse, (), "of training accuracy")
     share = _loss_share(case, test.remedy)
     stopped = case.fits_worse or _generalizes_better(case, test.remedy)
     symptoms = []
@@ -140,10 +155,6 @@ TESTS: Mapping[str, Callable[[Case], Test]] = {
 # --- what the tests share ---------------------------------------------------------------------
 
 
-def _of_training(case: Case, limit: str, symptoms: tuple[str, ...]) -> Test:
-    return _with_remedies(case, limit, case.fits_worse, symptoms, "of training accuracy")
-
-
 def _with_remedies(
     case: Case, limit: str, stopped: bool, symptoms: tuple[str, ...], of: str
 ) -> Test:
@@ -191,15 +202,6 @@ def _generalizes_better(case: Case, remedy: str | None) -> bool:
     if won is None or won.low <= 0 or won.mean < case.margin:
         return False
     return not case.deeper_pays or (deeper is not None and won.low > deeper.mean)
-
-
-def _worse_fit(case: Case) -> str:
-    worse = case.best("fit")
-    assert worse is not None
-    return (
-        f"its training accuracy ({_percent(mean(case.trials.asked, FIT))}) is below that of depth "
-        f"{case.fit_reference} by {_points(worse)}"
-    )
 
 
 def _remedy_words(name: str, gain: Paired, of: str) -> str:

@@ -2,10 +2,19 @@
 
 import math
 from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
 
 from .case import Case
 from .data_limit import learning_curve
-from .trials import FIT, HELD_OUT, Trials, mean, score
+from .paired import CONFIDENCE, Paired
+from .trials import FIT, HELD_OUT, Trials, score
+
+Gains = npt.NDArray[np.float64]
+
+_DRAWS = 20_000
 
 TRAINS = 0.5
 """A learning rate is in the window if training accuracy is this part of the way from chance to the
@@ -36,10 +45,7 @@ def gains(case: Case) -> Iterator[str]:
 
 
 def next_doubling(case: Case) -> str | None:
-    """What twice the depth would cost and is expected to bring, from the last two doublings.
-
-    The gain is taken to shrink by the same factor again, and to grow no more than it did.
-    """
+    """What twice the depth would cost and is expected to bring, from the last two steps."""
     depths = sorted(case.trials.shallower)
     last = case.last_step
     if not depths or last is None:
@@ -49,13 +55,51 @@ def next_doubling(case: Case) -> str | None:
     costs = [f"{2 * flops:.2g} FLOPs"] if flops else []
     costs += [f"about {_seconds(2 * seconds)}"] if seconds else []
     cost = f"; a training would take {' and '.join(costs)}" if costs else ""
-    expected, how = last.mean, "as the last did"
-    if len(depths) > 1:
-        before = _gain(case.trials, depths[-2], depths[-1])
-        if before is not None:
-            factor = min(1.0, max(0.0, last.mean / before)) if before > 0 else 1.0
-            expected, how = last.mean * factor, f"after {_points(before)} and {_points(last.mean)}"
-    return f"twice the depth would be expected to bring {_points(expected)} ({how}){cost}"
+    before = case.compared.get(f"step {depths[-2]}") if len(depths) > 1 else None
+    expected = next_gain(last, before)
+    how = f"after {_points(before.mean)} and {_points(last.mean)}" if before else "as the last did"
+    return (
+        f"twice the depth would be expected to bring {_points(expected.mean)} (95% bounds "
+        f"{100 * expected.low:.1f} and {100 * expected.high:.1f}; {how}){cost}"
+    )
+
+
+@dataclass(frozen=True)
+class Expected:
+    """A gain in accuracy that was not measured; low and high are one-sided 95% bounds."""
+
+    mean: float
+    low: float
+    high: float
+
+
+def next_gain(last: Paired, before: Paired | None) -> Expected:
+    """What another step in depth would bring: as much as the last one, less by the factor by which
+    that was less than the one before; without one before, or where either is negative, as much.
+
+    The bounds are quantiles over what the two may be in truth. Both share the depth between them,
+    whose error moves one up and the other down: a correlation of -1/2. That gains shrink in this
+    way is an assumption, and not in the bounds.
+    """
+    if before is None:
+        return Expected(last.mean, last.low, last.high)
+    generator = np.random.default_rng(0)
+    freedoms = (before.degrees_of_freedom, last.degrees_of_freedom)
+    depths = generator.standard_normal((3, _DRAWS))
+    noise = np.diff(depths, axis=0) / math.sqrt(2)
+    draws = [
+        step.mean + step.error * each / np.sqrt(generator.chisquare(df, _DRAWS) / df)  # Student's t
+        for step, each, df in zip((before, last), noise, freedoms, strict=True)
+    ]
+    low, high = np.quantile(_continued(draws[1], draws[0]), (1 - CONFIDENCE, CONFIDENCE))
+    (mean,) = _continued(np.array([last.mean]), np.array([before.mean]))
+    return Expected(float(mean), float(low), float(high))
+
+
+def _continued(last: Gains, before: Gains) -> Gains:
+    shrinks = (last > 0) & (before > last)
+    factor: Gains = np.divide(last, before, out=np.ones_like(last), where=shrinks)
+    return last * factor
 
 
 def learning_rate_windows(case: Case) -> Iterator[str]:
@@ -108,11 +152,6 @@ def curve_words(case: Case) -> Iterator[str]:
             f"depth {depth}: e(n) = a + b n^-c has c = {curve.exponent:.2g}{interval}; twice the "
             f"data of {curve.sizes[-1]:,} samples would win {_points(curve.next_gain)}"
         )
-
-
-def _gain(trials: Trials, shallow: int, deep: int) -> float | None:
-    first, second = (mean(trials.shallower[depth], HELD_OUT) for depth in (shallow, deep))
-    return None if first is None or second is None else second - first
 
 
 def _median(trials: Trials, name: str) -> float | None:

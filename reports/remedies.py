@@ -1,13 +1,16 @@
 """The remedies that were tried, ranked by the share of the loss that each alone recovers."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 from typing import Any
 
 from .case import Case
 from .paired import Paired
+from .symptoms import gradient_symptoms
 from .tables import Row
 from .trials import FIT, HELD_OUT, MORE_DATA, OF_TRAINING, BySeed, differences, score
+
+SHORTCUTS = "residual connections"
 
 
 @dataclass(frozen=True)
@@ -45,12 +48,22 @@ def ranked(case: Case) -> tuple[RemedyFinding, ...]:
     """One finding a remedy, the best of its strengths, by the share it recovers, then by points."""
     found = {(each.name, each.limit): each for each in _screened(case)}
     found |= {(each.name, each.limit): each for each in _confirmed(case)}
+    found |= {(each.name, each.limit): each for each in _of_gradients_too(case, found.values())}
 
     def rank(each: RemedyFinding) -> tuple[float, float, str]:
         share = each.recovered_share if each.recovered_share is not None else 0.0
         return -share, -each.points, each.name
 
     return tuple(sorted(found.values(), key=rank))
+
+
+def _of_gradients_too(case: Case, found: Iterable[RemedyFinding]) -> Iterator[RemedyFinding]:
+    """Shortcuts where the screen fires: they help gradients as well. Not what decides whether these
+    bind, since shortcuts help a network that degrades for any other reason, too."""
+    probes = [row for row in case.probes if row["depth"] == case.depth]
+    for each in found:
+        if each.name == SHORTCUTS and gradient_symptoms(probes):
+            yield replace(each, limit="gradients")
 
 
 def _confirmed(case: Case) -> Iterator[RemedyFinding]:

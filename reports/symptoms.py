@@ -25,6 +25,21 @@ def gradient_symptoms(probes: Iterable[Row]) -> tuple[str, ...]:
     return tuple(_gradient_symptoms(found))
 
 
+def divergence(probes: Iterable[Row], lowest_rate: float | None) -> tuple[str, ...]:
+    """What training at one depth says, if it diverged at every learning rate down to the lowest."""
+    if lowest_rate is None:
+        return ()
+    began = next((row for row in probes if row["quantity"] == "nonfinite_step"), None)
+    where = "" if began is None else f": {_began(began)}"
+    return (f"training diverges at each learning rate tried, down to {lowest_rate:.2g}{where}",)
+
+
+def _began(row: Row) -> str:
+    if row["value"] is None:
+        return f"first not finite is {row['note']}"
+    return f"in step {row['value'] + 1:.0f} {row['at']} is the first layer not finite"
+
+
 def was_screened(probes: Iterable[Row], depth: int) -> bool:
     """Whether the layers of one depth could be looked into at initialisation."""
     found = {row["quantity"]: row["value"] for row in probes if row["depth"] == depth}

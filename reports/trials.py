@@ -67,6 +67,11 @@ class Trials:
         return next((int(row["asked_depth"]) for row in self.rows), None)
 
     @cached_property
+    def learning_rate(self) -> float:
+        """That asked for."""
+        return next(float(row["learning_rate"]) for row in self.asked.values())
+
+    @cached_property
     def asked(self) -> BySeed:
         """The network as asked, by seed."""
         return self._by_seed(role="asked")
@@ -83,6 +88,12 @@ class Trials:
         """The network at the better learning rate that was found, if any, by seed."""
         return self._by_seed(role="confirmation", remedy=TUNED)
 
+    def reference(self, depth: int) -> BySeed:
+        """A shallower depth by seed, each at the better of the asked learning rate and its own."""
+        own = self._with_choosing_seed(self._by_seed(role="reference", depth=depth), depth)
+        asked = self.shallower.get(depth, {})
+        return {seed: max(row, own.get(seed, row), key=_fit) for seed, row in asked.items()}
+
     def confirmed(self, limit: str) -> dict[str, BySeed]:
         """The remedies of a limit that were trained with fresh seeds, by name and seed."""
         rows = [r for r in self.rows if r["role"] == "confirmation" and r["limit"] == limit]
@@ -97,7 +108,7 @@ class Trials:
 
         def first(name: str) -> float:
             if name == TUNED:
-                rows = [row for seed, row in self._tuned_with_choosing_seed.items() if seed == 0]
+                rows = [row for seed, row in self._tuned.items() if seed == 0]
             else:
                 rows = [r for r in self.screened() if (r["limit"], r["remedy"]) == (limit, name)]
             return max((value for r in rows if (value := score(r, what)) is not None), default=-1.0)
@@ -107,7 +118,7 @@ class Trials:
     def baselines(self, limit: str) -> list[BySeed]:
         """What remedies of a limit are compared with: the network as asked, and for those whose
         learning rate was chosen too, also at the better learning rate."""
-        tuned = self._tuned_with_choosing_seed if limit in ("gradients", "degradation") else {}
+        tuned = self._tuned if limit in ("gradients", "degradation") else {}
         return [each for each in (self.asked, tuned) if each]
 
     def screened(self) -> list[Row]:
@@ -131,10 +142,14 @@ class Trials:
         return dict(sorted(found.items()))
 
     @cached_property
-    def _tuned_with_choosing_seed(self) -> BySeed:
-        rates = {row["learning_rate"] for row in self.tuned.values()}
-        chose = [row for row in self.rows if row["role"] == "window" and row["depth"] == self.depth]
-        return {int(r["seed"]): r for r in chose if r["learning_rate"] in rates} | dict(self.tuned)
+    def _tuned(self) -> BySeed:
+        return self._with_choosing_seed(self.tuned, self.depth)
+
+    def _with_choosing_seed(self, fresh: BySeed, depth: int | None) -> BySeed:
+        """A depth at the learning rate of `fresh`, also on the seed that chose it."""
+        rates = {row["learning_rate"] for row in fresh.values()}
+        chose = [row for row in self.rows if row["role"] == "window" and row["depth"] == depth]
+        return {int(r["seed"]): r for r in chose if r["learning_rate"] in rates} | dict(fresh)
 
     def best_shallower(self, what: str) -> int | None:
         """The shallower depth with the best mean score."""
@@ -145,6 +160,11 @@ class Trials:
     def _by_seed(self, **wanted: Any) -> BySeed:
         rows = [r for r in self.rows if all(r.get(k) == v for k, v in wanted.items())]
         return {int(r["seed"]): r for r in sorted(rows, key=lambda r: int(r["seed"]))}
+
+
+def _fit(row: Row) -> float:
+    value = score(row, FIT)
+    return -1.0 if value is None else value
 
 
 def mean(by_seed: BySeed, what: str) -> float | None:

@@ -100,6 +100,28 @@ def test_a_learning_rate_that_recovers_half_is_optimization_not_degradation() ->
     assert verdict.name == "optimization"
 
 
+def rated(row_depth: int, fit: float) -> list[dict[str, Any]]:
+    """A shallower depth at a learning rate of its own, with all seeds."""
+    about = {"depth": row_depth, "learning_rate": planted.TUNED_RATE}
+    roles = ("window", "reference", "reference", "reference")
+    return [planted.trial(r, seed=s, fit=fit) | about for s, r in enumerate(roles)]
+
+
+@pytest.mark.parametrize(("shallow", "fires"), [(0.80, False), (0.99, True)])
+def test_degradation_compares_each_depth_at_its_best_learning_rate(
+    shallow: float, fires: bool
+) -> None:
+    """Both train badly at the one asked for: the deep one may be the better at its own, and may
+    not, and the shallow one too."""
+    low = dict.fromkeys(LEVEL, 0.5) | {4: 0.6}
+    remedies = [planted.residual(0.999), planted.tuned(0.9)]
+    rows = evidence(fit=low, held=low, remedies=remedies) + rated(4, shallow)
+    (found,) = [each for each in judge(rows).limits if each.name == "degradation"]
+    assert bool(found.symptoms) is fires
+    if fires:
+        assert "by 9.0 points, each at its best learning rate" in found.symptoms[0]
+
+
 def test_a_learning_rate_that_recovers_less_than_half_leaves_degradation() -> None:
     """A real gain of the learning rate that explains too little does not bind."""
     remedies = [planted.residual(0.99), planted.tuned(0.85), planted.momentum(0.78)]
@@ -315,6 +337,38 @@ def test_a_network_that_diverges_at_this_depth_only_does_as_well_as_chance() -> 
     verdict = judge(rows)
     assert verdict.name == "gradients"
     assert verdict.remedies[0].points == pytest.approx(89.0)
+
+
+@pytest.mark.parametrize("status", ["diverged", "ok"])
+def test_divergence_at_every_learning_rate_is_a_symptom_of_gradients(status: str) -> None:
+    """With the layer where it began; at one that is too high it is none."""
+    rows = evidence(**UNFITTING, remedies=[planted.normalized(0.99)])
+    lost = planted.failed("diverged", "loss is NaN")
+    for row in rows:
+        if row["kind"] == "trial" and row["role"] == "asked":
+            row |= lost
+    lower = planted.trial("window", fit=0.99) | {"learning_rate": planted.RATE / 10}
+    rows.append(lower | (lost if status == "diverged" else {}))
+    rows.append(planted.probe("nonfinite_step", 7.0, at="blocks.3"))
+    verdict = judge(rows)
+    (found,) = [each for each in verdict.limits if each.name == "gradients"]
+    assert (found.symptoms == ()) is (status == "ok")
+    if status == "diverged":
+        assert verdict.name == "gradients"
+        assert (
+            "down to 0.001: in step 8 blocks.3 is the first layer not finite" in found.symptoms[0]
+        )
+
+
+def test_shortcuts_are_listed_for_gradients_too_where_the_screen_fires() -> None:
+    """They decide nothing there: the limit has no remedy of its own to be tested by."""
+    for screen, limits in (
+        (planted.VANISHING, {"degradation", "gradients"}),
+        (planted.CLEAN, {"degradation"}),
+    ):
+        verdict = judge(evidence(**UNFITTING, screen=screen, remedies=[planted.residual(0.99)]))
+        assert {r.limit for r in verdict.remedies} == limits
+        assert binds(verdict)["gradients"] is (None if "gradients" in limits else False)
 
 
 def test_without_a_validation_split_the_test_split_is_held_out() -> None:

@@ -95,3 +95,13 @@ def test_layers_that_hardly_change_their_input_and_the_best_layer_to_read() -> N
     (found,) = hints(*read)
     assert "the output of layer1, layer 2 of 3: 90.0% on data held out" in found
     assert hints(read[0]) == ()
+
+
+def test_units_that_died_in_training_are_told() -> None:
+    """As they were when they were last counted; few are not worth a sentence."""
+    dead = [probe("training_dead_share", x, at=f"epoch {i}") for i, x in ((1, 0.1), (5, 0.62))]
+    (words,) = hints(*dead)
+    assert (
+        words == "62% of the units give zero for every input of a batch in epoch 5 of the training"
+    )
+    assert hints(probe("training_saturated_share", 0.05, at="epoch 5")) == ()

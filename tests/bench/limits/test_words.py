@@ -9,7 +9,7 @@ from bench.limits import (
     optimization,
     overfitting,
 )
-from reports import limit_tests, trials
+from reports import limit_tests, remedies, trials
 
 
 def test_both_rooms_use_the_same_words() -> None:
@@ -18,4 +18,5 @@ def test_both_rooms_use_the_same_words() -> None:
     assert {limit.NAME for limit in limits} == set(limit_tests.TESTS)
     assert optimization.TUNED == trials.TUNED
     assert data.MORE == trials.MORE_DATA
+    assert remedies.SHORTCUTS in {remedy.name for remedy in degradation.REMEDIES}
     assert set(experiment.OF_TRAINING) == set(trials.OF_TRAINING)
