@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from . import families
 from .families import Family
 from .isolate import OutOfTimeError, time_limit
-from .options import DEFAULT_DEPTHS, DEFAULT_FAMILIES, Options
+from .options import DEFAULT_DEPTHS, DEFAULT_EPOCHS, DEFAULT_FAMILIES, Options
 from .records import Cell, Training
 from .train import tasks
 
@@ -75,7 +75,7 @@ def _trainings(family: Family, depth: int, options: Options) -> Iterator[Trainin
             depth=depth,
             task=options.task,
             seed=seed,
-            epochs=options.epochs,
+            epochs=options.epochs or DEFAULT_EPOCHS,
             optimizer=options.optimizer,
             learning_rate=options.learning_rate,
             weight_decay=options.weight_decay,

@@ -20,6 +20,7 @@ from .train.store import DEFAULT_PATH
 
 DEFAULT_FAMILIES = ("mlp", "resnet", "resnet:residual=false")
 DEFAULT_DEPTHS = (2, 4, 8, 16, 32)
+DEFAULT_EPOCHS = 10
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,7 +42,7 @@ class Options:
     variants: tuple[str, ...] = ()
     task: str = "mnist1d"
     seeds: int = 3
-    epochs: int = 10
+    epochs: int | None = None
     optimizer: str = "adamw"
     learning_rate: float = 0.01
     weight_decay: float = 0.01
@@ -140,7 +141,7 @@ TABLE = (
     Option("--threads", "threads", _whole_number, "CPU threads of one network; default: 1"),
     Option("--task", "task", str, "mnist1d, digits or file.py:load, with :knob=value,…"),
     Option("--seeds", "seeds", _whole_number, "trainings a depth; default: 3"),
-    Option("--epochs", "epochs", _whole_number, "default: 10"),
+    Option("--epochs", "epochs", _whole_number, "default: 10; limits: 10, at least 300 steps"),
     Option("--optimizer", "optimizer", str, f"{', '.join(OPTIMIZERS)}; default: adamw"),
     Option("--lr", "learning_rate", _number, "peak of the one-cycle schedule; default: 0.01"),
     Option("--weight-decay", "weight_decay", _number, "default: 0.01"),

@@ -1,5 +1,6 @@
 """One session of `pytest bench`: what was asked, what is kept, what was measured."""
 
+import dataclasses
 import itertools
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
@@ -13,7 +14,7 @@ from .families import Family
 from .grid import Grid
 from .isolate import Children, Outcome, OutOfTimeError, is_out_of_memory, time_limit
 from .limits.evidence import Trial
-from .limits.run import PRELOAD, evidence
+from .limits.run import PRELOAD, default_epochs, evidence
 from .measure import kernels, machine
 from .measure.latency import Clock
 from .options import Options
@@ -167,7 +168,11 @@ class Study:
         return self._runs.wait(trainings)
 
     def attribute(self, network: Training, tell: Callable[[Trial], None]) -> list[dict[str, Any]]:
-        """The evidence rows on what stops a network, see `limits.experiment`."""
+        """The evidence rows on what stops a network, see `limits.experiment`; trained for longer
+        than the rest of the study where that takes too few steps, unless the epochs were given."""
+        if self._options.epochs is None:
+            epochs = default_epochs(len(self._task.train), network.batch_size)
+            network = dataclasses.replace(network, epochs=epochs)
         rows = evidence(
             network,
             self._options,

@@ -71,7 +71,7 @@ def limits(
         str | None, typer.Option(help="Peak of the one-cycle schedule; default: 0.01.")
     ] = None,
     weight_decay: Annotated[str | None, typer.Option(help="Default: 0.01.")] = None,
-    margin: Annotated[float, typer.Option(help="Points of accuracy that are worth having.")] = 1.0,
+    margin: Annotated[str, typer.Option(help="Points of accuracy that are worth having.")] = "1pp",
     dtype: Annotated[str | None, typer.Option(help="fp32, bf16 or fp16.")] = None,
     device: Annotated[str | None, typer.Option(help="cpu, cuda or cuda:N.")] = None,
     threads: Annotated[str | None, typer.Option(help="CPU threads of one training.")] = None,
@@ -97,8 +97,10 @@ def limits(
     """
     from bench.limits.evidence import failed
     from bench.specs import InputError
+    from reports.errors import InputError as ReportError
     from reports.limits import judge
     from reports.limits_block import limits_blocks
+    from reports.margin import parse_margin
 
     texts = {
         "--epochs": epochs,
@@ -115,12 +117,12 @@ def limits(
     }
     try:
         with _stoppable(), _own_output():
-            _check_margin(margin)
+            least = parse_margin(margin)
             _check_writable(rows, markdown)
             asked, training = _asked(family, texts, store, resume)
             number = asked.seeds if seeds else QUICK_SEEDS if quick else DEFAULT_SEEDS
             found = _evidence(training, asked, seeds=number, quick=quick)
-    except InputError as error:
+    except (InputError, ReportError) as error:
         _fail(str(error))
     except KeyboardInterrupt:
         typer.echo("howdeep limits: stopped; --resume goes on where it was", err=True)
@@ -130,7 +132,7 @@ def limits(
     failure = failed(found)
     if failure is not None:
         _fail_to_train(training, *failure)
-    verdict = judge(found, margin=margin / 100)
+    verdict = judge(found, margin=least)
     _show(verdict, limits_blocks(verdict), json_=json_, markdown=markdown)
     raise typer.Exit(CANNOT_TELL if verdict.name == "undetermined" else 0)
 
@@ -181,13 +183,6 @@ def _own_output() -> Iterator[None]:
         os.close(kept)
 
 
-def _check_margin(margin: float) -> None:
-    from bench.specs import InputError
-
-    if not 0 <= margin <= 100:
-        raise InputError(f"--margin takes 0 to 100 points of accuracy; got {margin:g}")
-
-
 def _check_writable(*paths: Path | None) -> None:
     """A file that cannot be written is told before hours are spent, not after."""
     from bench.specs import InputError
@@ -221,7 +216,7 @@ def _asked(
     asked = replace(asked, store=store, resume=resume)
     if len(asked.batch_sizes) > 1:
         raise InputError("--batch-size takes one whole number here")
-    return asked, checked_training(asked, epochs=asked.epochs if texts["--epochs"] else None)
+    return asked, checked_training(asked)
 
 
 def _evidence(

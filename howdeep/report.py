@@ -59,6 +59,9 @@ def report(
     unit: Annotated[
         Unit | None, typer.Option(help="The unit of a CSV table's accuracies or errors.")
     ] = None,
+    margin: Annotated[
+        str, typer.Option(help="Points of accuracy that are worth having, where limits are judged.")
+    ] = "1pp",
 ) -> None:
     """Say how deep the network should be: best and sufficient depth, their costs, what was tried.
 
@@ -66,7 +69,7 @@ def report(
     3: no result at all, or too little evidence for any verdict.
     """
     with _one_line_errors():
-        findings = _find(files, budget or [], unit)
+        findings = _find(files, budget or [], unit, margin)
         if markdown and markdown != "-":
             _write(_markdown(findings), Path(markdown))
         if text:
@@ -81,13 +84,15 @@ def report(
     raise typer.Exit(_exit_code(findings))
 
 
-def _find(files: list[Path], budget: list[str], unit: Unit | None) -> Findings:
+def _find(files: list[Path], budget: list[str], unit: Unit | None, margin: str) -> Findings:
     from reports.budget import parse_budgets
     from reports.findings import find
+    from reports.margin import parse_margin
     from reports.study import read
 
-    budgets = parse_budgets(budget)  # before the files: a typing error costs no waiting
-    return find(read(files, unit), budgets)
+    # Before the files: a typing error costs no waiting.
+    budgets, least = parse_budgets(budget), parse_margin(margin)
+    return find(read(files, unit), budgets, margin=least)
 
 
 @contextmanager

@@ -7,6 +7,7 @@ from typing import Any
 
 from .best_depth import judge
 from .budget import Budget, fits_all
+from .case import MARGIN
 from .costs import CostTable, best_match, cost_tables
 from .efficiency import EfficiencyTable, efficiency_tables
 from .limits import judge as judge_limits
@@ -85,12 +86,16 @@ class Findings:
         }
 
 
-def find(tables: Tables, budgets: Sequence[Budget] = ()) -> Findings:
-    """All findings of these tables."""
+def find(tables: Tables, budgets: Sequence[Budget] = (), *, margin: float = MARGIN) -> Findings:
+    """All findings of these tables.
+
+    Args:
+        margin: the least accuracy (a fraction) that counts when limits are judged.
+    """
     costs = cost_tables(tables)
     found = sweeps(tables)
     chosen = [_costs_for(sweep, costs) for sweep in found]
-    limits = tuple(judge_limits(rows) for rows in subjects(tables.limits))
+    limits = tuple(judge_limits(rows, margin=margin) for rows in subjects(tables.limits))
     verdicts = tuple(
         _limited(judge(sweep, table, budgets), limits)
         for sweep, table in zip(found, chosen, strict=True)

@@ -8,7 +8,7 @@ from typing import Any
 
 from .. import families, sources
 from ..isolate import Children, OutOfTimeError, time_limit
-from ..options import Options
+from ..options import DEFAULT_EPOCHS, Options
 from ..records import Training, steps_per_epoch
 from ..specs import InputError
 from ..train import tasks
@@ -19,7 +19,6 @@ from .lab import Lab
 
 # A training of fewer steps tells of too little training, and of nothing else.
 LEAST_STEPS = 300
-DEFAULT_EPOCHS = 10
 
 LEAST_ROWS = 20
 
@@ -53,7 +52,7 @@ def evidence(
         lab.close()
 
 
-def checked_training(options: Options, *, epochs: int | None) -> Training:
+def checked_training(options: Options) -> Training:
     """The training asked about, by the first depth of `options`.
 
     Raises:
@@ -76,7 +75,7 @@ def checked_training(options: Options, *, epochs: int | None) -> Training:
         depth=depth,
         task=task.name,
         seed=0,
-        epochs=epochs or default_epochs(len(task.train), batch_size),
+        epochs=options.epochs or default_epochs(len(task.train), batch_size),
         optimizer=options.optimizer,
         learning_rate=options.learning_rate,
         weight_decay=options.weight_decay,

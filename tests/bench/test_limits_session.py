@@ -5,6 +5,12 @@ from typing import Any
 
 import pytest
 
+from bench import study as bench_study
+from bench.grid import make
+from bench.options import Options
+from bench.records import Training
+from bench.study import Study
+
 from .sessions import bench, prepare, study
 
 FAILING = "family.py:build:does=fail"
@@ -30,6 +36,26 @@ def test_the_study_holds_the_evidence(attributed: tuple[dict[str, Any], str]) ->
     assert {row["kind"] for row in rows} == {"trial", "probe"}
     assert {row["role"] for row in rows if row["kind"] == "trial"} >= {"asked", "window"}
     assert document["cells"] == document["runs"] == []
+
+
+@pytest.mark.parametrize(("given", "epochs"), [(None, 150), (7, 7)])
+def test_a_small_training_set_is_gone_through_more_often(
+    given: int | None, epochs: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At least 300 steps, as `howdeep limits` trains; unless the epochs are given."""
+    options = Options(
+        families=("mlp",), depths=(4,), task="digits:train=60", batch_sizes=(30,), epochs=given,
+        store=tmp_path / "store.sqlite",
+    )  # fmt: skip
+    grid = make(options)
+    asked: list[Training] = []
+    monkeypatch.setattr(
+        bench_study, "evidence", lambda network, *_, **__: asked.append(network) or []
+    )
+    made = Study(grid, options, {})
+    made.attribute(grid.networks[0], lambda _: None)
+    made.close()
+    assert [network.epochs for network in asked] == [epochs]
 
 
 def test_trainings_of_the_network_are_the_rounds(attributed: tuple[dict[str, Any], str]) -> None:

@@ -270,7 +270,10 @@ ASKED = [{"kind": "trial", "role": "asked", "status": "ok", "reason": None}]
         ((*NETWORK, "--seeds", "0"), "--seeds takes whole numbers of at least 1; got '0'"),
         ((*NETWORK, "--batch-size", "8,16"), "--batch-size takes one whole number here"),
         ((*NETWORK, "--lr", "fast"), "--lr takes a number; got 'fast'"),
-        ((*NETWORK, "--margin", "-1"), "--margin takes 0 to 100 points of accuracy; got -1"),
+        (
+            (*NETWORK, "--margin", "-1"),
+            "--margin takes 0 to 100 percentage points of accuracy, such as 0.5pp; got '-1'",
+        ),
         ((*NETWORK, "--rows", "small_task.py/x"), "cannot write small_task.py/x: "),
         ((*NETWORK, "--markdown", "."), "cannot write .: Is a directory"),
         ((*NETWORK, "--store", "small_task.py"), "cannot use the store small_task.py"),

@@ -112,6 +112,14 @@ def test_the_verdict_on_depths_names_the_limit(tmp_path: Path) -> None:
     assert depths["limit"] == document["limits"][0]["limit"]
 
 
+def test_the_margin_decides_whether_depth_pays(tmp_path: Path) -> None:
+    """The last step brings 6 points."""
+    rising = [row | ABOUT for row in planted.evidence(fit=planted.RISING, held=planted.RISING)]
+    tables = from_json(tmp_path, rising)
+    names = [find(tables, margin=margin).limits[0].name for margin in (0.01, 0.1)]
+    assert names == ["none", "compute"]
+
+
 def test_the_deepest_network_that_was_asked_about_counts(tmp_path: Path) -> None:
     """Going deeper still paid at depth 16, and at 32 no more."""
     rising = planted.evidence(fit=planted.RISING, held=planted.RISING)

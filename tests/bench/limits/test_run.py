@@ -28,11 +28,9 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "run_task.py").write_text(TASK)
 
 
-def checked(family: str, depth: int = 4, *, epochs: int | None = None, **changes: Any) -> Any:
+def checked(family: str, depth: int = 4, **changes: Any) -> Any:
     known = {"task": "run_task.py:load", **changes}
-    return run.checked_training(
-        Options(families=(family,), depths=(depth,), **known), epochs=epochs
-    )
+    return run.checked_training(Options(families=(family,), depths=(depth,), **known))
 
 
 def test_the_training_is_the_one_of_the_options() -> None:
