@@ -14,7 +14,7 @@ from .families import Family
 from .grid import Grid
 from .isolate import Children, Outcome, OutOfTimeError, is_out_of_memory, time_limit
 from .limits.evidence import Trial
-from .limits.run import PRELOAD, default_epochs, evidence
+from .limits.run import default_epochs, evidence
 from .measure import kernels, machine
 from .measure.latency import Clock
 from .options import Options
@@ -177,7 +177,6 @@ class Study:
             network,
             self._options,
             self._store,
-            Children(preload=PRELOAD),
             seeds=self._options.seeds,
             quick=self._options.quick,
             tell=tell,

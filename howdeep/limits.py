@@ -222,8 +222,7 @@ def _asked(
 def _evidence(
     training: Training, asked: Options, *, seeds: int, quick: bool
 ) -> list[dict[str, Any]]:
-    from bench.isolate import Children
-    from bench.limits.run import PRELOAD, evidence
+    from bench.limits.run import evidence
     from bench.train.store import Store
 
     store = Store(asked.store, document=dict, resume=asked.resume)
@@ -232,7 +231,6 @@ def _evidence(
             training,
             asked,
             store,
-            Children(preload=PRELOAD),
             seeds=seeds,
             quick=quick,
             tell=tell,

@@ -38,14 +38,13 @@ def evidence(
     training: Training,
     options: Options,
     store: Store,
-    children: Children,
     *,
     seeds: int,
     quick: bool,
     tell: Callable[[Trial], None],
 ) -> list[dict[str, Any]]:
     """The evidence rows of one network, see `experiment`."""
-    lab = Lab(options, store, children, code=CODE, tell=tell)
+    lab = Lab(options, store, Children(preload=PRELOAD), code=CODE, tell=tell)
     try:
         return Experiment(training, lab, seeds=seeds, quick=quick).rows()
     finally:

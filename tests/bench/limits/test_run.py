@@ -78,9 +78,8 @@ def test_children_are_ended_after_an_error(monkeypatch: pytest.MonkeyPatch) -> N
 
     monkeypatch.setattr(run, "Experiment", broken)
     children = Children()
+    monkeypatch.setattr(run, "Children", lambda **_: children)
     store = Store(Path("s.sqlite"), document=dict, resume=False)
     with pytest.raises(KeyboardInterrupt):
-        run.evidence(
-            checked("mlp"), Options(), store, children, seeds=1, quick=True, tell=lambda _: None
-        )
+        run.evidence(checked("mlp"), Options(), store, seeds=1, quick=True, tell=lambda _: None)
     assert children.call(len, (), timeout=1.0).status == "skipped"
