@@ -11,9 +11,10 @@ from typing import Any
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ..measure.curvature import Objective, flatness, spectral_density, top_eigenvalues
+from ..measure.curvature import spectral_density, top_eigenvalues
+from ..measure.flatness import flatness
 from ..measure.gradient_agreement import gradient_agreement
-from ..measure.loss_slice import slice_1d, slice_2d
+from ..measure.loss_slice import Objective, slice_1d, slice_2d
 from ..train.optimizers import OPTIMIZERS
 from .evidence import Probe
 from .remedy import Change, Remedy, Situation

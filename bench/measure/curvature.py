@@ -1,10 +1,9 @@
-"""Curvature of a loss at a network's present weights: its Hessian's ends, its bulk, its flatness.
+"""Curvature of a loss at a network's present weights: the ends and the bulk of its Hessian.
 
-The Hessian H of a loss with n trainable parameters is never built: a product with a vector is one
-more backward through the graph of the gradient. Lanczos iterations turn such products into the
-eigenvalues at both ends and, started from random vectors, into the density of all of them. The
-top eigenvalue limits the learning rate (gradient descent diverges above 2 / top); negative ones
-are directions in which training can still fall.
+Lanczos iterations turn products of the Hessian H with vectors into the eigenvalues at both ends
+and, started from random vectors, into the density of all of them. The top eigenvalue limits the
+learning rate (gradient descent diverges above 2 / top); negative ones are directions in which
+training can still fall.
 
 The network is in eval mode: with batch statistics the loss of one example would depend on the
 others, and dropout would make each product another Hessian's. Weights that the loss does not use
@@ -15,21 +14,14 @@ weights.
 
 import statistics
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
-import numpy.typing as npt
-import torch
 from scipy.linalg import eigh_tridiagonal
 from scipy.sparse.linalg import ArpackNoConvergence, LinearOperator, eigsh
 from torch import nn
-from torch.nn.attention import SDPBackend, sdpa_kernel
 
-from .gradient_agreement import flat_gradient
-from .loss_slice import Objective as Objective  # named here as well: what curvature is of
-from .loss_slice import at_rest, filter_normalised, loss_at
-
-Vector = npt.NDArray[np.float64]
+from .hessian import Hessian, Vector
+from .loss_slice import Objective, at_rest
 
 # A value below this share of the Hessian's norm has its residual divided by this share of the
 # norm instead of by itself: products in single precision cannot show a small residual of zero.
@@ -47,9 +39,6 @@ LANCZOS_VECTORS = 20
 
 # A Lanczos vector shorter than this share of the Hessian's norm is rounding in single precision.
 ROUNDING = 1e-7
-
-# Products that find the order of magnitude of the Hessian's norm.
-POWER_ITERATIONS = 5
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,22 +94,6 @@ class Density:
     trace_error: float | None
 
 
-@dataclass(frozen=True, kw_only=True)
-class Flatness:
-    """How much the loss rises when all filters move at random by `radius` of their norms.
-
-    Attributes:
-        increases: one for each direction; None where the loss is not finite.
-        mean_increase: None if a loss is not finite.
-        error: standard error of the mean; None with the mean, and for one direction.
-    """
-
-    radius: float
-    increases: tuple[float | None, ...]
-    mean_increase: float | None
-    error: float | None
-
-
 def top_eigenvalues(
     model: nn.Module,
     objective: Objective,
@@ -143,7 +116,7 @@ def top_eigenvalues(
             the weights, or no parameter is trainable.
     """
     with at_rest(model) as parameters:
-        hessian = _Hessian(model, objective, parameters)
+        hessian = Hessian(model, objective, parameters)
         start = np.random.default_rng(seed).standard_normal(hessian.size)
 
         def end(sign: int, wanted: int) -> tuple[Eigenvalue, ...]:
@@ -174,12 +147,12 @@ def spectral_density(
         ValueError: as `top_eigenvalues`.
     """
     with at_rest(model) as parameters:
-        hessian = _Hessian(model, objective, parameters)
+        hessian = Hessian(model, objective, parameters)
         random = np.random.default_rng(seed)
         found = [_quadrature(hessian, _signs(hessian.size, random), steps) for _ in range(probes)]
     threshold = -NEGATIVE_BELOW * max(float(np.abs(nodes).max()) for nodes, _ in found)
-    share, share_error = _mean([float(w[nodes < threshold].sum()) for nodes, w in found])
-    trace, trace_error = _mean([hessian.size * float(nodes @ w) for nodes, w in found])
+    share, share_error = mean_and_error([float(w[nodes < threshold].sum()) for nodes, w in found])
+    trace, trace_error = mean_and_error([hessian.size * float(nodes @ w) for nodes, w in found])
     return Density(
         nodes=tuple(tuple(nodes.tolist()) for nodes, _ in found),
         weights=tuple(tuple(w.tolist()) for _, w in found),
@@ -190,73 +163,8 @@ def spectral_density(
     )
 
 
-def flatness(
-    model: nn.Module,
-    objective: Objective,
-    *,
-    radius: float = 0.1,
-    directions: int = 10,
-    seed: int = 0,
-) -> Flatness:
-    """Mean increase of the loss over random filter-normalised steps (see `loss_slice`).
-
-    Raises:
-        ValueError: the loss at the present weights is not finite, or no trainable weight has two
-            dimensions.
-    """
-    with at_rest(model) as parameters:
-        centre = loss_at(model, objective, [])
-        if centre is None:
-            raise ValueError(
-                "expected a finite loss at the present weights: look at an earlier epoch"
-            )
-        moves = filter_normalised(parameters, count=directions, seed=seed)
-        losses = [loss_at(model, objective, [(radius, direction)]) for direction in moves]
-    increases = [None if loss is None else loss - centre for loss in losses]
-    finite = [i for i in increases if i is not None]
-    mean, error = _mean(finite) if len(finite) == directions else (None, None)
-    return Flatness(radius=radius, increases=tuple(increases), mean_increase=mean, error=error)
-
-
-class _Hessian:
-    """Products with vectors, all from one graph of the gradient, which lives as long as this."""
-
-    def __init__(
-        self, model: nn.Module, objective: Objective, parameters: list[nn.Parameter]
-    ) -> None:
-        with sdpa_kernel(SDPBackend.MATH):  # the fused kernels have no second derivative
-            self._gradient = flat_gradient(model, objective, parameters, differentiable=True)
-        self._parameters = parameters
-        self.size = len(self._gradient)
-        self.products = 0
-
-    @cached_property
-    def norm(self) -> float:
-        """A lower bound of ||H||, within a small factor, by power iteration."""
-        vector = np.random.default_rng(0).standard_normal(self.size)
-        for _ in range(POWER_ITERATIONS):
-            vector = self @ (vector / (np.linalg.norm(vector) or 1.0))
-        return float(np.linalg.norm(vector))
-
-    def __matmul__(self, vector: Vector) -> Vector:
-        self.products += 1
-        if not self._gradient.requires_grad:  # the loss is linear
-            return np.zeros(self.size)
-        found = torch.autograd.grad(
-            self._gradient,
-            self._parameters,
-            torch.as_tensor(vector).to(self._gradient),
-            retain_graph=True,
-            materialize_grads=True,
-        )
-        product: Vector = torch.cat([f.reshape(-1) for f in found]).double().cpu().numpy()
-        if not np.isfinite(product).all():
-            raise ValueError("expected a finite Hessian; a product with a vector is not finite")
-        return product
-
-
 def _outermost(
-    hessian: _Hessian,
+    hessian: Hessian,
     sign: int,
     wanted: int,
     start: Vector,
@@ -292,13 +200,13 @@ def _outermost(
     return [(sign * norm * float(values[i] - 2), vectors[:, i]) for i in np.argsort(-values)]
 
 
-def _dense(hessian: _Hessian, sign: int) -> list[tuple[float, Vector]]:
+def _dense(hessian: Hessian, sign: int) -> list[tuple[float, Vector]]:
     columns = np.stack([hessian @ unit for unit in np.eye(hessian.size)])
     values, vectors = np.linalg.eigh((columns + columns.T) / 2)
     return [(float(values[i]), vectors[:, i]) for i in np.argsort(-sign * values)]
 
 
-def _judged(hessian: _Hessian, value: float, vector: Vector, tolerance: float) -> Eigenvalue:
+def _judged(hessian: Hessian, value: float, vector: Vector, tolerance: float) -> Eigenvalue:
     length = float(np.linalg.norm(hessian @ vector - value * vector))
     scale = max(abs(value), RESOLUTION * hessian.norm)
     residual = length / scale if length > 0 else 0.0
@@ -310,7 +218,7 @@ def _signs(size: int, random: np.random.Generator) -> Vector:
     return random.choice([-1.0, 1.0], size)
 
 
-def _quadrature(hessian: _Hessian, start: Vector, steps: int) -> tuple[Vector, Vector]:
+def _quadrature(hessian: Hessian, start: Vector, steps: int) -> tuple[Vector, Vector]:
     """Gauss nodes and weights of the density that `start` sees; the weights sum to 1."""
     basis = np.empty((min(steps, hessian.size), hessian.size))
     diagonal: list[float] = []
@@ -331,7 +239,7 @@ def _quadrature(hessian: _Hessian, start: Vector, steps: int) -> tuple[Vector, V
     return nodes, vectors[0] ** 2
 
 
-def _mean(samples: list[float]) -> tuple[float, float | None]:
+def mean_and_error(samples: list[float]) -> tuple[float, float | None]:
     """The mean and its standard error."""
     if len(samples) < 2:
         return samples[0], None

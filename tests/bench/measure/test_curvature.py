@@ -15,10 +15,10 @@ from bench.measure.curvature import (
     NEGATIVE_BELOW,
     Eigenvalue,
     Spectrum,
-    flatness,
     spectral_density,
     top_eigenvalues,
 )
+from bench.measure.flatness import flatness
 from bench.measure.loss_slice import Objective
 
 from .test_loss_slice import check_left_as_found, weight
