@@ -1,9 +1,8 @@
 """Paired comparisons over seeds, few to a comparison: moderated t tests, and Holm's correction.
 
-Three seeds tell little of their own spread. The comparisons of one experiment together tell much,
-so each variance is drawn towards what all of them show, as far as they agree (Smyth 2004, "Linear
-models and empirical Bayes methods", sections 3 and 6.2; as in limma's `eBayes`). That comparisons
-share trainings, and are not independent, is left out.
+Three seeds tell little of their own spread: each variance is drawn towards what all comparisons of
+one experiment show, see `moderation`. That these share trainings, and are not independent, is left
+out.
 """
 
 import math
@@ -11,12 +10,11 @@ import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from scipy.special import digamma, polygamma, stdtr, stdtrit
+from scipy.special import stdtr, stdtrit
+
+from .moderation import Prior, prior_of
 
 CONFIDENCE = 0.95
-
-FEWEST_SPREADS = 3
-"""Comparisons with a variance of their own, for these to say what variances are like."""
 
 
 @dataclass(frozen=True)
@@ -60,20 +58,6 @@ class Paired:
         return float(stdtrit(self.degrees_of_freedom, CONFIDENCE)) * self.error
 
 
-@dataclass(frozen=True)
-class _Prior:
-    """The variance that all comparisons share.
-
-    Attributes:
-        freedom: degrees of freedom that it is worth; infinite where all have the same.
-        pooled_freedom: of all comparisons together.
-    """
-
-    variance: float
-    freedom: float
-    pooled_freedom: float
-
-
 def paired(
     differences: Mapping[str, Sequence[float]], floors: Mapping[str, float]
 ) -> dict[str, Paired]:
@@ -90,7 +74,7 @@ def paired(
         for name, values in known.items()
         if len(values) > 1
     }
-    prior = _prior([spreads[name] for name in sorted(spreads)])
+    prior = prior_of([spreads[name] for name in sorted(spreads)])
     return {
         name: _moderated(values, spreads.get(name), prior, floors[name])
         for name, values in known.items()
@@ -100,56 +84,12 @@ def paired(
 def _moderated(
     values: Sequence[float],
     spread: tuple[float, int] | None,
-    prior: _Prior,
+    prior: Prior,
     floor: float,
 ) -> Paired:
-    variance, freedom = spread or (floor, 0)
-    total = freedom + prior.freedom
-    if math.isinf(total):
-        moderated = prior.variance
-    elif total:
-        moderated = (freedom * variance + prior.freedom * prior.variance) / total
-    else:
-        moderated = variance
+    variance, freedom = prior.moderated(*(spread or (floor, 0)))
     n = len(values)
-    error = math.sqrt(max(moderated, floor) / n)
-    # All seeds together know no more than they have degrees of freedom.
-    return Paired(math.fsum(values) / n, error, max(1.0, min(total, prior.pooled_freedom)), n)
-
-
-def _prior(spreads: Sequence[tuple[float, int]]) -> _Prior:
-    """Moments of the logarithms of the variances (Smyth 2004, section 6.2). Of fewer than three
-    nothing is learnt."""
-    known = [(variance, freedom) for variance, freedom in spreads if variance > 0]
-    pooled_freedom = sum(freedom for _, freedom in spreads)
-    if len(known) < FEWEST_SPREADS:
-        return _Prior(0.0, 0.0, pooled_freedom)
-    logs = [
-        math.log(variance) - float(digamma(freedom / 2)) + math.log(freedom / 2)
-        for variance, freedom in known
-    ]
-    mean = statistics.fmean(logs)
-    excess = statistics.variance(logs) - statistics.fmean(
-        float(polygamma(1, freedom / 2)) for _, freedom in known
-    )
-    if excess <= 0:  # the variances differ no more than chance would have it: one for all
-        pooled = math.fsum(variance * freedom for variance, freedom in known) / pooled_freedom
-        return _Prior(pooled, math.inf, pooled_freedom)
-    freedom = 2 * _inverse_trigamma(excess)
-    variance = math.exp(mean + float(digamma(freedom / 2)) - math.log(freedom / 2))
-    return _Prior(variance, freedom, pooled_freedom)
-
-
-def _inverse_trigamma(value: float) -> float:
-    """Newton's method on 1 / trigamma, which is nearly linear (Smyth 2004, appendix)."""
-    y = 0.5 + 1 / value
-    for _ in range(50):
-        trigamma = float(polygamma(1, y))
-        step = trigamma * (1 - trigamma / value) / float(polygamma(2, y))
-        y += step
-        if -step / y < 1e-10:
-            break
-    return y
+    return Paired(math.fsum(values) / n, math.sqrt(max(variance, floor) / n), freedom, n)
 
 
 def holm(p_values: Mapping[str, float]) -> dict[str, float]:
