@@ -117,9 +117,12 @@ class Experiment:
         """The network as asked and shallower ones, with all seeds; their learning rates, with the
         seed that chooses; the shallower one that trains best, at its own best rate."""
         rungs = [dataclasses.replace(self._asked, depth=depth) for depth in self._depths]
-        asked = [Planned(role="asked", training=t) for t in self._seeded(self._asked)]
+        seeds = range(self._seeds + 1)
+        asked = [Planned(role="asked", training=t) for t in self._seeded(self._asked, seeds)]
         planned = [
-            Planned(role="shallower", training=t) for rung in rungs for t in self._seeded(rung)
+            Planned(role="shallower", training=t)
+            for rung in rungs
+            for t in self._seeded(rung, seeds)
         ]
         window = optimization.WINDOW
         factors = (window[0], window[-1]) if self._quick else window
@@ -137,7 +140,7 @@ class Experiment:
         reference = self._known.best_shallower(fit)
         tuned = None if reference is None else self._known.best_rate(reference)
         if tuned is not None:
-            again = self._fresh(tuned.training)
+            again = map(_unwatched, self._seeded(tuned.training, self._fresh_seeds))
             self._train(dataclasses.replace(tuned, role="reference", training=t) for t in again)
 
     def _can_train(self) -> bool:
@@ -195,7 +198,7 @@ class Experiment:
             self._sized(depth, n, change, seed=seed)
             for depth in compared
             for n, change in telling.items()
-            for seed in range(1, self._seeds + 1)
+            for seed in self._fresh_seeds
         ]
         self._train(planned)
 
@@ -207,15 +210,24 @@ class Experiment:
         )  # fmt: skip
 
     def _confirm(self) -> None:
-        """The best remedy of each limit, and the best learning rate, with fresh seeds."""
+        """The best remedy of each limit, and the best learning rate, with fresh seeds; with twice
+        as many where a network trains at some of them only. Whether they are added depends on the
+        spread and not on who wins, so that the tests stay what they are (Stein 1945)."""
         best = [self._best_of(limit) for limit in dict.fromkeys(r.limit for r in REMEDIES)]
         best += [self._tuned()]
         chosen = [each for each in best if each is not None]
-        self._train(
-            dataclasses.replace(each, role="confirmation", training=training)
+        first, more = self._fresh_seeds, range(self._seeds + 1, 2 * self._seeds + 1)
+        self._train(self._confirmations(chosen, first))
+        if self._known.is_unstable(self._asked.depth):
+            asked = [Planned(role="asked", training=t) for t in self._seeded(self._asked, more)]
+            self._train([*asked, *self._confirmations(chosen, more)])
+
+    def _confirmations(self, chosen: Iterable[Planned], seeds: Iterable[int]) -> list[Planned]:
+        return [
+            dataclasses.replace(each, role="confirmation", training=_unwatched(training))
             for each in chosen
-            for training in self._fresh(each.training)
-        )
+            for training in self._seeded(each.training, seeds)
+        ]
 
     def _examination(self) -> Iterator[Probe]:
         """Both depths, trained once more and looked into; the deep one with the check whether it
@@ -254,11 +266,12 @@ class Experiment:
 
     # --- plans --------------------------------------------------------------------------------
 
-    def _seeded(self, training: Training) -> list[Training]:
-        return [dataclasses.replace(training, seed=seed) for seed in range(self._seeds + 1)]
+    @property
+    def _fresh_seeds(self) -> range:
+        return range(1, self._seeds + 1)
 
-    def _fresh(self, training: Training) -> list[Training]:
-        return [dataclasses.replace(t, curves=False) for t in self._seeded(training)[1:]]
+    def _seeded(self, training: Training, seeds: Iterable[int]) -> list[Training]:
+        return [dataclasses.replace(training, seed=seed) for seed in seeds]
 
     def _rated(self, training: Training, factor: float) -> Planned:
         rate = training.learning_rate * factor
@@ -270,3 +283,8 @@ class Experiment:
 
     def _train(self, planned: Iterable[Planned]) -> None:
         self._known.trials += self._lab.train(planned)
+
+
+def _unwatched(training: Training) -> Training:
+    """Without evaluations along the way."""
+    return dataclasses.replace(training, curves=False)

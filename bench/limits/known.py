@@ -2,12 +2,16 @@
 
 import math
 from collections.abc import Callable, Iterable, Sequence
+from statistics import stdev
 
 from ..records import RunRecord
 from .evidence import Planned, Trial
 
 # A remedy that wins less accuracy than this on the seed that chooses is not tried on others.
 LEAST_GAIN = 0.01
+
+# Standard deviation of training accuracies over seeds above which some trainings fail.
+UNSTABLE = 0.1
 
 Score = Callable[[RunRecord], float]
 """From a run to an accuracy, a fraction."""
@@ -43,6 +47,15 @@ class Known:
         """Of a limit's remedies the best on the seed that chooses, if it wins enough there."""
         tried = [trial for trial in self.of("screening") if trial.plan.limit == limit]
         return self._better(tried, self._depth, score, LEAST_GAIN)
+
+    def is_unstable(self, depth: int) -> bool:
+        """Whether the network, as asked or with what was confirmed, trains at some seeds only."""
+        groups: dict[tuple[str, str | None], list[float]] = {}
+        for trial in self.of("asked", "confirmation"):
+            if trial.run.depth == depth:
+                about = trial.plan.role, trial.plan.remedy
+                groups.setdefault(about, []).append(fit(trial.run))
+        return any(len(each) > 1 and stdev(each) > UNSTABLE for each in groups.values())
 
     def _better(
         self, tried: Iterable[Trial], depth: int, score: Score, least: float

@@ -101,6 +101,21 @@ def test_the_seed_that_chooses_never_confirms() -> None:
     assert set(changes(lab, "confirmation")) == {"clipping:norm=1.0"}
 
 
+def test_a_network_that_trains_at_some_seeds_only_has_twice_as_many() -> None:
+    """As asked and with what is confirmed, each seed once; one that trains alike has not."""
+
+    def answer(training: Training) -> float:
+        if any(t.startswith("clipping") for t in training.treatments):
+            return 0.9
+        return 0.8 if training.seed % 2 else 0.3
+
+    lab, _ = experiment(answer, seeds=3)
+    assert sorted(e.training.seed for e in lab.of("asked")) == [0, 1, 2, 3, 4, 5, 6]
+    clipped = [e.training.seed for e in lab.of("confirmation") if e.remedy == "gradient clipping"]
+    assert sorted(clipped) == [1, 2, 3, 4, 5, 6]
+    assert not any(e.training.seed > 3 for e in lab.of("shallower") + lab.of("data"))
+
+
 def test_what_wins_nothing_is_not_confirmed() -> None:
     """A remedy or a learning rate that gains less than a point costs no further training."""
     lab, _ = experiment(of_treatment("clipping", 0.705))
