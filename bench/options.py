@@ -163,7 +163,7 @@ SWITCHES = {
     "--cuda-graphs": "forward and step of cells replayed as a CUDA graph",
     "--flush-l2": "write over the GPU's L2 cache before each timed pass",
     "--resume": "measure only what is missing or failed",
-    "--quick": "limits: only the screen, twins and learning rates",
+    "--quick": "limits: only the screen, quick remedies and two learning rates",
 }
 
 

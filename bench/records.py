@@ -60,7 +60,7 @@ class Training:
 
     Attributes:
         treatments: specs of what is changed besides (`l1:strength=1e-05`), see `train.treatments`.
-        curves: evaluate on the validation split along the training too, some twenty times.
+        curves: evaluate on the validation split along the training too, at most twenty times.
         test: look at the test split; where there is no validation split, it is looked at anyway.
     """
 

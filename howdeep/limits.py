@@ -54,7 +54,11 @@ def limits(
     ] = "mnist1d",
     quick: Annotated[
         bool,
-        typer.Option("--quick", help="Only the screen, twins and learning rates, with two seeds."),
+        typer.Option(
+            "--quick",
+            help="Only the screen, the quick remedies of gradients and degradation, and two more "
+            "learning rates, with two seeds.",
+        ),
     ] = False,
     seeds: Annotated[
         str | None, typer.Option(help="Beside the one that chooses; default: 3, quick 1.")

@@ -8,27 +8,29 @@ from . import data_limit
 from .paired import Paired
 from .tables import Row
 from .trials import (
+    EARLY_STOPPING,
     FIT,
     HELD_OUT,
     OF_TRAINING,
     UNKNOWN_EXAMPLES,
     BySeed,
+    Compared,
     Comparisons,
     Trials,
-    capped_loss,
     chance,
     differences,
     mean,
+    metric_of,
     score,
 )
 
 ALPHA = 0.05
 
+TUNED = Compared("tuned", FIT)
+MORE = Compared("more", HELD_OUT)
+
 MARGIN = 0.01
 """The least accuracy that a user cares for, and the default of `--margin`."""
-
-TUNED_FIT = "fit, each at its best learning rate"
-"""The comparison of the best shallower depth with the network as asked."""
 
 ABOVE_CHANCE = 0.05
 """Training accuracy above that of guessing from which a network has learnt something."""
@@ -44,7 +46,7 @@ class Case:
     Attributes:
         margin: the least accuracy (a fraction) that counts as better or worse.
         reference, fit_reference: the best shallower depth on data held out, and on training data.
-        compared: paired differences by name, see `_compare`.
+        compared: paired differences by what is compared.
     """
 
     def __init__(self, rows: Sequence[Row], margin: float) -> None:
@@ -62,21 +64,23 @@ class Case:
     def _compare(self) -> Comparisons:
         trials, found = self.trials, Comparisons()
         for depth, by_seed in trials.shallower.items():
-            found.add(f"fit {depth}", by_seed, [trials.asked], FIT)
-            found.add(f"held {depth}", by_seed, [trials.asked], HELD_OUT)
+            for what in (FIT, HELD_OUT):
+                found.add(Compared("shallower", what, depth), by_seed, [trials.asked])
         if self.fit_reference is not None:
             here, there = trials.baselines("degradation"), trials.reference(self.fit_reference)
             if (there, *here) != (trials.shallower[self.fit_reference], trials.asked):
-                found.add(TUNED_FIT, there, here, FIT)
+                found.add(TUNED, there, here)
         for shallow, deep in self.steps:
-            found.add(f"step {shallow}", self._at(deep), [self._at(shallow)], HELD_OUT)
+            key = Compared("step", HELD_OUT, shallow)
+            found.add(key, self._at(deep), [self._at(shallow)])
         for limit in (*OF_TRAINING, "overfitting"):
             for name, by_seed in trials.confirmed(limit).items():
-                what = FIT if limit in OF_TRAINING else HELD_OUT
-                found.add(f"{limit}: {name}", by_seed, trials.baselines(limit), what)
+                key = Compared("remedy", metric_of(limit), limit=limit, remedy=name)
+                found.add(key, by_seed, trials.baselines(limit))
         for limit in OF_TRAINING:
             for name, by_seed in trials.confirmed(limit).items():
-                found.add(f"{limit} held: {name}", by_seed, [trials.asked], HELD_OUT)
+                key = Compared("remedy", HELD_OUT, limit=limit, remedy=name)
+                found.add(key, by_seed, [trials.asked])
         self._compare_stops(found)
         self._compare_sizes(found)
         return found
@@ -89,7 +93,23 @@ class Case:
     @property
     def last_step(self) -> Paired | None:
         """What the step to this depth won on data held out."""
-        return self.compared.get(f"step {self.steps[-1][0]}") if self.steps else None
+        return self.step(self.steps[-1][0]) if self.steps else None
+
+    def step(self, shallow: int) -> Paired | None:
+        """What the step from that depth to the next won on data held out."""
+        return self.compared.get(Compared("step", HELD_OUT, shallow))
+
+    def remedies(self, limit: str) -> dict[str, Paired]:
+        """What each remedy won on fresh seeds, of the accuracy that the limit governs."""
+        what = metric_of(limit)
+        about = {
+            k: gain for k, gain in self.compared.items() if (k.kind, k.what) == ("remedy", what)
+        }
+        return {key.remedy: gain for key, gain in about.items() if key.limit == limit}
+
+    def held(self, limit: str, remedy: str | None) -> Paired | None:
+        """What a remedy won on data held out."""
+        return self.compared.get(Compared("remedy", HELD_OUT, limit=limit, remedy=remedy or ""))
 
     def _at(self, depth: int) -> BySeed:
         return self.trials.asked if depth == self.depth else self.trials.shallower[depth]
@@ -107,27 +127,40 @@ class Case:
         if gains and rows:
             # Binomial, of two accuracies on half of the examples, at 85%.
             floor = 1 / (2 * (examples or UNKNOWN_EXAMPLES))
-            found.put("overfitting: early stopping", gains, floor)
+            key = Compared("remedy", HELD_OUT, limit="overfitting", remedy=EARLY_STOPPING)
+            found.put(key, gains, floor)
 
     def _compare_sizes(self, found: Comparisons) -> None:
         """What the last doubling of the data brought, at this depth and at the reference."""
-        for name, depth in (("here", self.depth), ("there", self.sized_reference)):
-            pair = None if depth is None else data_limit.last_doubling(self.trials.sized(depth))
+        here, there = (
+            Compared("doubling", HELD_OUT, d) for d in (self.depth, self.sized_reference)
+        )
+        for key in (here, there):
+            pair = data_limit.last_doubling(self.trials.sized(key.depth))
             if pair:
-                found.add(f"data {name}", pair[1], [pair[0]], HELD_OUT)
-        if {"data here", "data there"} <= found.names:
-            found.difference("data more", "data here", "data there")
+                found.add(key, pair[1], [pair[0]])
+        found.difference(MORE, here, there)
 
     @property
-    def sized_reference(self) -> int | None:
-        """The shallower depth that was trained on other sizes with fresh seeds."""
-        rows = [r for r in self.trials.rows if r["role"] == "data" and int(r["seed"]) > 0]
-        return max((int(r["depth"]) for r in rows if r["depth"] < self.depth), default=None)
+    def doubled(self) -> Paired | None:
+        """What the last doubling of the data won."""
+        return self.compared.get(Compared("doubling", HELD_OUT, self.depth))
 
-    def best(self, kind: str) -> Paired | None:
+    @property
+    def doubled_more(self) -> Paired | None:
+        """The same, less what it won at the shallower depth."""
+        return self.compared.get(MORE)
+
+    @property
+    def sized_reference(self) -> int:
+        """The shallower depth that was trained on other sizes with fresh seeds; 0 without one."""
+        rows = [r for r in self.trials.rows if r["role"] == "data" and int(r["seed"]) > 0]
+        return max((int(r["depth"]) for r in rows if r["depth"] < self.depth), default=0)
+
+    def best(self, what: str) -> Paired | None:
         """The shallower depth that is best, against the network as asked."""
-        depth = self.fit_reference if kind == "fit" else self.reference
-        return None if depth is None else self.compared.get(f"{kind} {depth}")
+        depth = self.fit_reference if what == FIT else self.reference
+        return self.compared.get(Compared("shallower", what, depth or 0))
 
     def _is_worse(self, found: Paired | None) -> bool:
         """Worse than a shallower one, by more than the margin and beyond the noise; corrected for
@@ -138,13 +171,13 @@ class Case:
     @property
     def fits_worse(self) -> bool:
         """Some shallower depth has a better training accuracy."""
-        return self._is_worse(self.best("fit"))
+        return self._is_worse(self.best(FIT))
 
     @property
     def tuned_fit(self) -> Paired | None:
         """The best shallower depth against the network as asked, on training data, each at the best
         of its learning rates."""
-        return self.compared.get(TUNED_FIT, self.best("fit"))
+        return self.compared.get(TUNED, self.best(FIT))
 
     @property
     def trains_worse(self) -> bool:
@@ -154,12 +187,12 @@ class Case:
     @property
     def generalizes_worse(self) -> bool:
         """Some shallower depth does better on data held out."""
-        return self._is_worse(self.best("held"))
+        return self._is_worse(self.best(HELD_OUT))
 
     @property
     def overfits(self) -> bool:
         """Generalises worse than a shallower depth for another reason than that it trains worse."""
-        fit, held = self.best("fit"), self.best("held")
+        fit, held = self.best(FIT), self.best(HELD_OUT)
         if held is None or fit is None or not self.generalizes_worse:
             return False
         return not self.fits_worse or held.mean >= FAR_WORSE * fit.mean
@@ -196,7 +229,7 @@ class Case:
         at the next one."""
         if self.fits_worse or not self.trials.shallower:
             return self.fits_worse
-        half = self.compared.get(f"fit {max(self.trials.shallower)}")
+        half = self.compared.get(Compared("shallower", FIT, max(self.trials.shallower)))
         missing = 1 - (mean(self.trials.asked, FIT) or 0.0)
         improves = half is not None and half.high < 0 and -half.mean >= self.margin
         return missing >= ABOVE_CHANCE and not improves
@@ -221,11 +254,6 @@ class Case:
         sizes = costs if all(costs) else [float(deep), float(shallow)]
         return max(0.01, math.log2((sizes[0] or 1.0) / (sizes[1] or 1.0)))
 
-    def loss(self, by_seed: BySeed) -> float | None:
-        """The mean training loss, at most that of chance."""
-        known = [loss for row in by_seed.values() if (loss := capped_loss(row)) is not None]
-        return math.fsum(known) / len(known) if known else None
-
     # --- the loss to recover ------------------------------------------------------------------
 
     def lost(self, limit: str) -> float | None:
@@ -234,7 +262,7 @@ class Case:
         if limit == "degradation":
             worse = self.tuned_fit
             return worse.mean if worse is not None and self.trains_worse else None
-        what = FIT if limit in OF_TRAINING else HELD_OUT
+        what = metric_of(limit)
         if self.fits_worse if what == FIT else self.generalizes_worse:
             depth = self.fit_reference if what == FIT else self.reference
             better = self.trials.shallower[depth or 0]

@@ -1,30 +1,30 @@
 """The six tests, one a limit: has its metric stopped improving, its symptom fired, its remedy won?
 
-Each gives the test's p value before any correction, None where the test could not be made.
+Each gives the test's p value before Holm's correction, None where the test could not be made.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from .case import Case
 from .paired import Paired
+from .points import bounds, points
 from .symptoms import divergence, gradient_symptoms
-from .trials import FIT, MORE_DATA, mean
+from .trials import EARLY_STOPPING, FIT, HELD_OUT, MORE_DATA, mean, mean_loss
 
 HALF = 0.5
 """The share of the loss that a remedy must recover to explain it."""
 
-EARLY_STOPPING = "early stopping"
-
 
 @dataclass(frozen=True)
-class Test:
+class LimitTest:
     """What speaks for one limit.
 
     Attributes:
         stopped: the metric that it governs has stopped improving, or is worse.
         symptoms: sentences; none means that none fired.
-        p_value: that its remedy wins nothing, one-sided; None if none was tried on fresh seeds.
+        p_value: that its remedy wins nothing, one-sided; None if none was tried on fresh seeds. For
+            compute, whose remedy is to stay, that the last step in depth won the margin.
         share: of the loss that the remedy recovers; None where there is no loss to speak of.
         remedy: that was tested.
         evidence: sentences with the numbers.
@@ -38,7 +38,7 @@ class Test:
     evidence: tuple[str, ...] = ()
 
 
-def gradients(case: Case) -> Test:
+def gradients(case: Case) -> LimitTest:
     """Fires at initialisation, or diverges at any learning rate; norm, init, activation or clipping
     win back training accuracy."""
     probes = [row for row in case.probes if row["depth"] == case.depth]
@@ -55,27 +55,26 @@ def _diverged_down_to(case: Case) -> float | None:
     return min(lower) if lower and diverged else None
 
 
-def degradation(case: Case) -> Test:
+def degradation(case: Case) -> LimitTest:
     """The training accuracy is worse than a shallower network's and than that of its own twin."""
-    symptoms = []
     worse = case.tuned_fit
-    if case.trains_worse and worse is not None:
-        symptoms.append(
-            f"it trains worse than depth {case.fit_reference}, by {_points(worse)}, each at its "
-            "best learning rate"
+    symptoms: tuple[str, ...] = ()
+    twins = {name: gain for name, gain in case.remedies("degradation").items() if gain.low > 0}
+    if case.trains_worse and worse is not None and twins:
+        symptoms = (
+            f"it trains worse than depth {case.fit_reference}, by {points(worse.mean)}, each at "
+            "its best learning rate",
+            *(
+                f"it trains worse than its twin with {name}, by {points(gain.mean)} "
+                "(learning rate tuned for each)"
+                for name, gain in twins.items()
+            ),
         )
-        for name, gain in _gains(case, "degradation").items():
-            if gain.low > 0:
-                symptoms.append(
-                    f"it trains worse than its twin with {name}, by {_points(gain)} "
-                    "(learning rate tuned for each)"
-                )
-    symptoms = symptoms if len(symptoms) > 1 else []
     of = "of training accuracy"
-    return _with_remedies(case, "degradation", case.trains_worse, tuple(symptoms), of)
+    return _with_remedies(case, "degradation", case.trains_worse, symptoms, of)
 
 
-def optimization(case: Case) -> Test:
+def optimization(case: Case) -> LimitTest:
     """The gradients are clean, or no remedy for them works, and another optimizer, learning rate or
     warm-up recovers at least half of what the training lacks."""
     test = _with_remedies(case, "optimization", case.fits_worse, (), "of training accuracy")
@@ -87,54 +86,54 @@ def optimization(case: Case) -> Test:
             f"{test.remedy} alone takes away {100 * share:.0f}% of the training loss"
             f"{' that a shallower network does not have' if case.fits_worse else ''}"
         )
-    return Test(stopped, tuple(symptoms), test.p_value, test.share, test.remedy, test.evidence)
+    return replace(test, stopped=stopped, symptoms=tuple(symptoms))
 
 
-def overfitting(case: Case) -> Test:
+def overfitting(case: Case) -> LimitTest:
     """Trains no worse than a shallower network and generalises worse, at the same epoch."""
     symptoms: tuple[str, ...] = ()
-    worse = case.best("held")
+    worse = case.best(HELD_OUT)
     if case.overfits and worse is not None:
         fits = _percent(mean(case.trials.asked, FIT))
         how = "hardly worse than" if case.fits_worse else "as well as"
         symptoms = (
             f"it trains {how} shallower networks ({fits}) "
-            f"and does worse on data held out than depth {case.reference}, by {_points(worse)}",
+            f"and does worse on data held out than depth {case.reference}, by {points(worse.mean)}",
         )
     return _with_remedies(case, "overfitting", case.overfits, symptoms, "on data held out")
 
 
-def data(case: Case) -> Test:
+def data(case: Case) -> LimitTest:
     """Twice the data would bring something, and more to this depth than to the shallower one."""
-    here, more = case.compared.get("data here"), case.compared.get("data more")
+    here, more = case.doubled, case.doubled_more
     symptoms: tuple[str, ...] = ()
     if here is not None and here.mean >= case.margin and more is not None and more.mean > 0:
         symptoms = (
-            f"the last doubling of the data won {_points(here)} here and "
-            f"{_points(more)} more than at depth {case.sized_reference}",
+            f"the last doubling of the data won {points(here.mean)} here and "
+            f"{points(more.mean)} more than at depth {case.sized_reference}",
         )
-    return Test(
+    return LimitTest(
         stopped=(case.overfits or not case.fits_worse) and not case.deeper_pays,
         symptoms=symptoms,
         p_value=None if here is None else here.p_value,
         share=None if here is None else case.share("data", here),
         remedy=MORE_DATA if case.more_data else None,
-        evidence=_doubled_words(here) if case.more_data else (),
+        evidence=() if here is None or not case.more_data else (_won_words(here),),
     )
 
 
-def compute(case: Case) -> Test:
-    """A doubling of depth brings less than the margin, beyond the noise."""
+def compute(case: Case) -> LimitTest:
+    """A doubling of training FLOPs brought less than the margin, beyond the noise."""
     gain = case.last_step
     if gain is None:
-        return Test(False, ())
+        return LimitTest(False, ())
     words = (
-        f"{_doubling_words(case.doublings)} of training FLOPs brought {_points(gain)} "
-        f"(95% bounds {100 * gain.low:.1f} and {100 * gain.high:.1f}); "
+        f"{_doubling_words(case.doublings)} of training FLOPs brought {points(gain.mean)} "
+        f"({bounds(gain.low, gain.high)}); "
         f"the margin is {100 * case.margin:.2g} a doubling"
     )
     worse = case.fits_worse or case.generalizes_worse
-    return Test(
+    return LimitTest(
         stopped=case.learns and not case.deeper_pays and not worse,
         symptoms=(words,) if gain.mean < case.least_gain and not worse else (),
         p_value=gain.p_below(case.least_gain),
@@ -142,7 +141,7 @@ def compute(case: Case) -> Test:
     )
 
 
-TESTS: Mapping[str, Callable[[Case], Test]] = {
+TESTS: Mapping[str, Callable[[Case], LimitTest]] = {
     "gradients": gradients,
     "overfitting": overfitting,
     "degradation": degradation,
@@ -157,16 +156,16 @@ TESTS: Mapping[str, Callable[[Case], Test]] = {
 
 def _with_remedies(
     case: Case, limit: str, stopped: bool, symptoms: tuple[str, ...], of: str
-) -> Test:
+) -> LimitTest:
     """The remedy is that which the seed that chose preferred: the others choose nothing. Early
     stopping is chosen by no seed, so that it makes two."""
-    gains = _gains(case, limit)
+    gains = case.remedies(limit)
     tested = {n: g for n, g in gains.items() if n in (case.trials.chosen(limit), EARLY_STOPPING)}
     name = max(tested, key=lambda name: (tested[name].mean, name), default=None)
     if name is None:
-        return Test(stopped, symptoms)
+        return LimitTest(stopped, symptoms)
     gain = tested[name]
-    return Test(
+    return LimitTest(
         stopped=stopped,
         symptoms=symptoms,
         p_value=min(1.0, len(tested) * gain.p_value),
@@ -176,20 +175,14 @@ def _with_remedies(
     )
 
 
-def _gains(case: Case, limit: str) -> dict[str, Paired]:
-    """What each remedy of a limit won on fresh seeds."""
-    start = f"{limit}: "
-    return {k.removeprefix(start): v for k, v in case.compared.items() if k.startswith(start)}
-
-
 def _loss_share(case: Case, remedy: str | None) -> float | None:
     """Of the training loss that is too much, the share that the remedy takes away."""
     if remedy is None:
         return None
     treated = case.trials.confirmed("optimization").get(remedy, {})
-    before, after = case.loss(case.trials.asked), case.loss(treated)
+    before, after = mean_loss(case.trials.asked), mean_loss(treated)
     there = case.trials.shallower.get(case.fit_reference or 0, {}) if case.fits_worse else {}
-    floor = case.loss(there) if there else 0.0
+    floor = mean_loss(there) if there else 0.0
     if before is None or after is None or floor is None or before <= floor:
         return None
     return (before - after) / (before - floor)
@@ -198,7 +191,7 @@ def _loss_share(case: Case, remedy: str | None) -> float | None:
 def _generalizes_better(case: Case, remedy: str | None) -> bool:
     """Whether the remedy wins the margin on data held out, and more than the last doubling of depth
     did, if that still paid."""
-    won, deeper = case.compared.get(f"optimization held: {remedy}"), case.last_step
+    won, deeper = case.held("optimization", remedy), case.last_step
     if won is None or won.low <= 0 or won.mean < case.margin:
         return False
     return not case.deeper_pays or (deeper is not None and won.low > deeper.mean)
@@ -207,13 +200,13 @@ def _generalizes_better(case: Case, remedy: str | None) -> bool:
 def _remedy_words(name: str, gain: Paired, of: str) -> str:
     seeds = "1 seed" if gain.n == 1 else f"{gain.n} paired seeds"
     return (
-        f"with {name} alone it gains {_points(gain)} {of} "
+        f"with {name} alone it gains {points(gain.mean)} {of} "
         f"(one-sided 95% bound {100 * gain.low:.1f}, {_p_words(gain.p_value)}, {seeds})"
     )
 
 
-def _doubled_words(here: Paired | None) -> tuple[str, ...]:
-    return () if here is None else (_remedy_words(MORE_DATA, here, "on data held out"),)
+def _won_words(here: Paired) -> str:
+    return _remedy_words(MORE_DATA, here, "on data held out")
 
 
 def _p_words(p: float) -> str:
@@ -223,10 +216,6 @@ def _p_words(p: float) -> str:
 def _doubling_words(doublings: float) -> str:
     count = f"{doublings:.2g}"
     return "the last doubling" if count == "1" else f"the last {count} doublings"
-
-
-def _points(gain: Paired) -> str:
-    return f"{100 * gain.mean:.1f} points"
 
 
 def _percent(value: float | None) -> str:

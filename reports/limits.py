@@ -11,7 +11,7 @@ from typing import Any
 
 from .case import ALPHA, MARGIN, Case
 from .hints import structure_hints
-from .limit_tests import HALF, TESTS, Test
+from .limit_tests import HALF, TESTS, LimitTest
 from .limits_verdict import LimitFinding, LimitsVerdict
 from .outlook import outlook
 from .paired import Paired, holm
@@ -24,9 +24,10 @@ from .trials import FIT, mean
 STRONG_ALPHA = 0.01
 """Of the adjusted p value, for a verdict that is called strong."""
 
-QUARTER = 0.25
-"""The share that a remedy for gradients must recover: their symptom fires before any training, and
-what else a network lacks is not theirs."""
+LEAST_SHARE: Mapping[str, float] = {"gradients": 0.25, "data": 0.0, "compute": 0.0}
+"""That a remedy must recover, where it is not half. The symptom of gradients fires before any
+training, and what else a network lacks is not theirs; that depth brings little is its own
+explanation, and so is that data brings what depth does not."""
 
 PRECEDENCE = ("gradients", "optimization", "degradation", "overfitting", "data", "compute")
 """Of limits that all explain the loss, the one named: a cause before what it causes. Vanishing
@@ -80,7 +81,7 @@ def _comparable(case: Case) -> bool:
     return mean(asked, FIT) is not None and any(ended)
 
 
-def _findings(tests: Mapping[str, Test]) -> tuple[LimitFinding, ...]:
+def _findings(tests: Mapping[str, LimitTest]) -> tuple[LimitFinding, ...]:
     """Holm's correction is over the limits that may bind."""
     possible = {name: test for name, test in tests.items() if test.stopped and test.symptoms}
     adjusted = holm({n: t.p_value for n, t in possible.items() if t.p_value is not None})
@@ -104,13 +105,13 @@ def _binds(possible: bool, adjusted: float | None) -> bool | None:
 
 
 def _named(
-    case: Case, tests: Mapping[str, Test], findings: Sequence[LimitFinding]
+    case: Case, tests: Mapping[str, LimitTest], findings: Sequence[LimitFinding]
 ) -> tuple[str, str | None]:
     """The limit that is named and how sure that is."""
     binding = {each.name: each for each in findings if each.binds}
     explaining = [n for n in PRECEDENCE if n in binding and _explains(n, tests[n])]
     if explaining:
-        return explaining[0], _confidence(case, explaining, tests, binding)
+        return explaining[0], _confidence(case, explaining[0], tests, binding)
     if binding:
         return max(binding, key=lambda name: _mean_share(tests[name])), "weak"
     gain = case.last_step
@@ -121,26 +122,23 @@ def _named(
     return "undetermined", None
 
 
-def _explains(name: str, test: Test) -> bool:
-    """Its remedy recovers enough of the loss. That depth brings little is its own explanation, and
-    so is that data brings what depth does not."""
-    needed = {"gradients": QUARTER, "data": 0.0, "compute": 0.0}.get(name, HALF)
-    return _mean_share(test) >= needed
+def _explains(name: str, test: LimitTest) -> bool:
+    """Its remedy recovers enough of the loss."""
+    return _mean_share(test) >= LEAST_SHARE.get(name, HALF)
 
 
-def _mean_share(test: Test) -> float:
+def _mean_share(test: LimitTest) -> float:
     return 0.0 if test.share is None else test.share.mean
 
 
 def _confidence(
     case: Case,
-    explaining: Sequence[str],
-    tests: Mapping[str, Test],
+    name: str,
+    tests: Mapping[str, LimitTest],
     binding: Mapping[str, LimitFinding],
 ) -> str:
     """Strong: beyond the noise by far, with seeds enough, most of the loss recovered, and no other
     limit that would explain it as well."""
-    name = explaining[0]
     p, test = binding[name].p_value, tests[name]
     tested = test.share or case.last_step
     sure = p is not None and p < STRONG_ALPHA and _enough_seeds(case, tested)
@@ -150,7 +148,7 @@ def _confidence(
         others,
         _may_be_gradients(case, name, tests),
         _better_optimized(name, tests, binding),
-        _costs_generalization(case, name, tests[name]),
+        _costs_generalization(case, name, test),
         _untried(case, name),
         name == "compute" and _wins_elsewhere(case),
     )
@@ -158,16 +156,16 @@ def _confidence(
 
 
 def _better_optimized(
-    name: str, tests: Mapping[str, Test], binding: Mapping[str, LimitFinding]
+    name: str, tests: Mapping[str, LimitTest], binding: Mapping[str, LimitFinding]
 ) -> bool:
     """An optimizer alone recovers more than the remedy for gradients."""
     better = _mean_share(tests["optimization"]) > _mean_share(tests[name])
     return name == "gradients" and "optimization" in binding and better
 
 
-def _costs_generalization(case: Case, name: str, test: Test) -> bool:
+def _costs_generalization(case: Case, name: str, test: LimitTest) -> bool:
     """The remedy makes the network fit its data, and do worse on others."""
-    held = case.compared.get(f"{name} held: {test.remedy}")
+    held = case.held(name, test.remedy)
     return held is not None and held.mean < -case.margin
 
 
@@ -178,23 +176,23 @@ def _untried(case: Case, name: str) -> bool:
 
 
 def _wins_elsewhere(case: Case) -> bool:
-    """Some remedy wins the margin beyond the noise although its limit does not bind."""
-    remedies = {k: v for k, v in case.compared.items() if ": " in k}
-    return any(gain.low >= case.margin for gain in remedies.values())
+    """Some remedy wins the margin beyond the noise, on either split."""
+    gains = (gain for key, gain in case.compared.items() if key.kind == "remedy")
+    return any(gain.low >= case.margin for gain in gains)
 
 
-def _recovers_enough(case: Case, name: str, test: Test) -> bool:
+def _recovers_enough(case: Case, name: str, test: LimitTest) -> bool:
     """That depth brings little needs no remedy; data must bring more here than at another depth;
     any other remedy must recover half of the loss, beyond the noise."""
     if name == "compute":
         return True
     if name == "data":
-        more = case.compared.get("data more")
+        more = case.doubled_more
         return more is not None and more.mean >= case.margin and more.p_value < STRONG_ALPHA
     return test.share is not None and test.share.low >= HALF
 
 
-def _may_be_gradients(case: Case, name: str, tests: Mapping[str, Test]) -> bool:
+def _may_be_gradients(case: Case, name: str, tests: Mapping[str, LimitTest]) -> bool:
     """Their symptom fires at initialisation, and no remedy was tried or one shows a sign of an
     effect; or the layers could not be looked into, or the network diverges in training."""
     if name not in ("degradation", "optimization"):
@@ -207,13 +205,13 @@ def _may_be_gradients(case: Case, name: str, tests: Mapping[str, Test]) -> bool:
     return unknown or (bool(screen.symptoms) and sign) or (name == "degradation" and diverges)
 
 
-def _enough_seeds(case: Case, *tested: Paired | None) -> bool:
+def _enough_seeds(case: Case, tested: Paired | None) -> bool:
     """Whether what was tested has pairs enough on seeds that chose nothing."""
-    pairs = [each.n for each in tested if each is not None]
-    return min([case.fresh_seeds, *pairs]) >= FEWEST_SEEDS
+    pairs = case.fresh_seeds if tested is None else tested.n
+    return min(case.fresh_seeds, pairs) >= FEWEST_SEEDS
 
 
-def _evidence(name: str, tests: Mapping[str, Test]) -> tuple[str, ...]:
+def _evidence(name: str, tests: Mapping[str, LimitTest]) -> tuple[str, ...]:
     if name in tests:
         return tuple(dict.fromkeys((*tests[name].symptoms, *tests[name].evidence)))
     return tests["compute"].evidence

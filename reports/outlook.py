@@ -7,10 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from .case import Case
+from .case import ABOVE_CHANCE, Case
 from .data_limit import learning_curve
 from .paired import CONFIDENCE, Paired
-from .trials import FIT, HELD_OUT, Trials, score
+from .points import bounds, points
+from .trials import FIT, HELD_OUT, chance, median, score
 
 Gains = npt.NDArray[np.float64]
 
@@ -35,12 +36,12 @@ def outlook(case: Case) -> tuple[str, ...]:
 def gains(case: Case) -> Iterator[str]:
     """Points of accuracy on data held out per doubling of training FLOPs, step by step."""
     for shallow, deep in case.steps:
-        step = case.compared.get(f"step {shallow}")
+        step = case.step(shallow)
         if step is not None:
-            each = 100 / case.doublings_of(shallow, deep)
+            each = 1 / case.doublings_of(shallow, deep)
             yield (
-                f"from depth {shallow} to {deep}: {each * step.mean:.1f} points a doubling of "
-                f"training FLOPs (95% bounds {each * step.low:.1f} and {each * step.high:.1f})"
+                f"from depth {shallow} to {deep}: {points(each * step.mean)} a doubling of "
+                f"training FLOPs ({bounds(each * step.low, each * step.high)})"
             )
 
 
@@ -50,17 +51,17 @@ def next_doubling(case: Case) -> str | None:
     last = case.last_step
     if not depths or last is None:
         return None
-    seconds = _median(case.trials, "train_seconds")
-    flops = _median(case.trials, "train_flops")
+    seconds = median(case.trials.asked, "train_seconds")
+    flops = median(case.trials.asked, "train_flops")
     costs = [f"{2 * flops:.2g} FLOPs"] if flops else []
     costs += [f"about {_seconds(2 * seconds)}"] if seconds else []
     cost = f"; a training would take {' and '.join(costs)}" if costs else ""
-    before = case.compared.get(f"step {depths[-2]}") if len(depths) > 1 else None
+    before = case.step(depths[-2]) if len(depths) > 1 else None
     expected = next_gain(last, before)
-    how = f"after {_points(before.mean)} and {_points(last.mean)}" if before else "as the last did"
+    how = f"after {points(before.mean)} and {points(last.mean)}" if before else "as the last did"
     return (
-        f"twice the depth would be expected to bring {_points(expected.mean)} (95% bounds "
-        f"{100 * expected.low:.1f} and {100 * expected.high:.1f}; {how}){cost}"
+        f"twice the depth would be expected to bring {points(expected.mean)} "
+        f"({bounds(expected.low, expected.high)}; {how}){cost}"
     )
 
 
@@ -110,16 +111,16 @@ def learning_rate_windows(case: Case) -> Iterator[str]:
         scores = {rate: score(row, FIT) for rate, row in tried.items()}
         known = {rate: value for rate, value in scores.items() if value is not None}
         if len(known) > 1:
-            yield _window_words(depth, known, 1 / next(iter(tried.values()))["classes"])
+            yield _window_words(depth, known, chance(next(iter(tried.values()))))
 
 
-def _window_words(depth: int, known: dict[float, float], chance: float) -> str:
+def _window_words(depth: int, known: dict[float, float], guessing: float) -> str:
     best = max(known.values())
-    least = chance + TRAINS * (best - chance)
-    inside = sorted(rate for rate, value in known.items() if value >= least and best > 2 * chance)
-    if not inside:
+    if best <= guessing + ABOVE_CHANCE:
         low, high = min(known), max(known)
         return f"depth {depth} trains at no learning rate tried from {low:.2g} to {high:.2g}"
+    least = guessing + TRAINS * (best - guessing)
+    inside = sorted(rate for rate, value in known.items() if value >= least)
     decades = math.log10(inside[-1] / inside[0])
     ends = f"{inside[0]:.2g} to {inside[-1]:.2g}"
     return f"depth {depth} trains at learning rates from {ends} ({decades:.1f} decades)"
@@ -150,17 +151,8 @@ def curve_words(case: Case) -> Iterator[str]:
             interval = f" (95% {curve.exponent_low:.2g} to {curve.exponent_high:.2g})"
         yield (
             f"depth {depth}: e(n) = a + b n^-c has c = {curve.exponent:.2g}{interval}; twice the "
-            f"data of {curve.sizes[-1]:,} samples would win {_points(curve.next_gain)}"
+            f"data of {curve.sizes[-1]:,} samples would win {points(curve.next_gain)}"
         )
-
-
-def _median(trials: Trials, name: str) -> float | None:
-    known = sorted(row[name] for row in trials.asked.values() if row.get(name))
-    return known[len(known) // 2] if known else None
-
-
-def _points(gain: float) -> str:
-    return f"{100 * gain:.1f} points"
 
 
 def _seconds(value: float) -> str:

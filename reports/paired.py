@@ -9,6 +9,7 @@ import math
 import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 from scipy.special import stdtr, stdtrit
 
@@ -43,11 +44,7 @@ class Paired:
 
     @property
     def p_value(self) -> float:
-        return self.p_above(0.0)
-
-    def p_above(self, value: float) -> float:
-        """One-sided, against a mean of `value` or less."""
-        return float(stdtr(self.degrees_of_freedom, -(self.mean - value) / self.error))
+        return float(stdtr(self.degrees_of_freedom, -self.mean / self.error))
 
     def p_below(self, value: float) -> float:
         """One-sided, against a mean of `value` or more."""
@@ -58,10 +55,14 @@ class Paired:
         return float(stdtrit(self.degrees_of_freedom, CONFIDENCE)) * self.error
 
 
+Key = TypeVar("Key")
+"""Names a comparison."""
+
+
 def paired(
-    differences: Mapping[str, Sequence[float]], floors: Mapping[str, float]
-) -> dict[str, Paired]:
-    """Each comparison by its name; those without a difference are left out.
+    differences: Mapping[Key, Sequence[float]], floors: Mapping[Key, float]
+) -> dict[Key, Paired]:
+    """Each comparison by its key; those without a difference are left out.
 
     Args:
         differences: one number a seed.
@@ -74,7 +75,7 @@ def paired(
         for name, values in known.items()
         if len(values) > 1
     }
-    prior = prior_of([spreads[name] for name in sorted(spreads)])
+    prior = prior_of([spreads[name] for name in spreads])
     return {
         name: _moderated(values, spreads.get(name), prior, floors[name])
         for name, values in known.items()

@@ -8,7 +8,15 @@ from .case import Case
 from .paired import Paired
 from .symptoms import gradient_symptoms
 from .tables import Row
-from .trials import FIT, HELD_OUT, MORE_DATA, OF_TRAINING, BySeed, differences, score
+from .trials import (
+    MORE_DATA,
+    OF_TRAINING,
+    BySeed,
+    differences,
+    median,
+    metric_of,
+    score,
+)
 
 SHORTCUTS = "residual connections"
 
@@ -21,7 +29,8 @@ class RemedyFinding:
         change: what was changed.
         metric: the accuracy that `points` are of; validation stands for all data held out.
         recovered_share: of the accuracy lost against the best shallower depth, or else, for
-            optimization and data, of what is missing to 100%; None where nothing is lost.
+            gradients, optimization and data, of what is missing to 100%; None where nothing is
+            lost.
         low, high: one-sided 95% bounds; None for the seed that chose alone.
         points: percent points of accuracy won.
         cost_ratio: training time over that of the network as asked.
@@ -68,13 +77,11 @@ def _of_gradients_too(case: Case, found: Iterable[RemedyFinding]) -> Iterator[Re
 
 def _confirmed(case: Case) -> Iterator[RemedyFinding]:
     """Remedies trained with fresh seeds; early stopping and more data have seeds of their own."""
-    for name, gain in case.compared.items():
-        limit, _, remedy = name.partition(": ")
-        if remedy:
+    for limit in (*OF_TRAINING, "overfitting"):
+        for remedy, gain in case.remedies(limit).items():
             rows = case.trials.confirmed(limit).get(remedy, {})
-            if rows or remedy == "early stopping":
-                yield _finding(case, remedy, limit, rows, gain)
-    more = case.compared.get("data here")
+            yield _finding(case, remedy, limit, rows, gain)
+    more = case.doubled
     sized = case.trials.sized(case.depth)
     if more is not None and case.more_data:
         rows = sized[max(sized)]
@@ -86,7 +93,7 @@ def _finding(
 ) -> RemedyFinding:
     share = case.share(limit, gain)
     row = next(iter(rows.values()), None)
-    words = change or (str(row["change"]) if row else "the best epoch")
+    words = change or (str(row["change"]) if row else "the best evaluation")
     return RemedyFinding(
         name=name,
         limit=limit,
@@ -128,29 +135,20 @@ def _screened(case: Case) -> Iterator[RemedyFinding]:
 
 def _rank(row: Row | None) -> tuple[float, str]:
     """By score; of equals always the same one, whatever the order of the rows."""
-    value = None if row is None else score(row, _what(str(row["limit"])))
+    value = None if row is None else score(row, metric_of(str(row["limit"])))
     return (-1.0, "") if row is None or value is None else (value, str(row["change"]))
 
 
 def _one_seed_gain(case: Case, limit: str, row: Row) -> float | None:
     seed = int(row["seed"])
     there = [each for each in case.trials.baselines(limit) if seed in each]
-    return differences({seed: row}, there, _what(limit)).get(seed)
+    return differences({seed: row}, there, metric_of(limit)).get(seed)
 
 
 def _cost_ratio(case: Case, rows: BySeed) -> float | None:
     """Time of training over that of the network as asked."""
-    ours, theirs = _seconds(rows), _seconds(case.trials.asked)
+    ours, theirs = median(rows, "train_seconds"), median(case.trials.asked, "train_seconds")
     return None if ours is None or not theirs else ours / theirs
-
-
-def _seconds(rows: BySeed) -> float | None:
-    known = sorted(row["train_seconds"] for row in rows.values() if row.get("train_seconds"))
-    return known[len(known) // 2] if known else None
-
-
-def _what(limit: str) -> str:
-    return FIT if limit in OF_TRAINING else HELD_OUT
 
 
 def _metric(limit: str) -> str:

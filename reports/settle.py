@@ -3,9 +3,10 @@
 from collections.abc import Iterator, Mapping, Sequence
 
 from .case import Case
-from .limit_tests import Test
+from .limit_tests import TESTS, LimitTest
 from .limits_verdict import LimitFinding
 from .paired import Paired
+from .points import bounds, points
 
 FEWEST_SEEDS = 3
 """Fresh seeds below which no verdict is strong."""
@@ -18,7 +19,7 @@ def settle(
     case: Case,
     name: str,
     confidence: str | None,
-    tests: Mapping[str, Test],
+    tests: Mapping[str, LimitTest],
     findings: Sequence[LimitFinding],
 ) -> tuple[str, ...]:
     """What would settle it, where it is not settled."""
@@ -28,7 +29,7 @@ def settle(
 
 
 def _unsettled(
-    case: Case, name: str, tests: Mapping[str, Test], findings: Sequence[LimitFinding]
+    case: Case, name: str, tests: Mapping[str, LimitTest], findings: Sequence[LimitFinding]
 ) -> Iterator[str]:
     if not case.trials.shallower:
         yield "a depth that has shallower ones to compare with"
@@ -50,20 +51,19 @@ def _unsettled(
 
 def _unexplained(case: Case) -> str:
     """What is missing where no symptom fires, or none whose remedy helps."""
-    remedies = {k: v for k, v in case.compared.items() if ": " in k and " held: " not in k}
-    best = max(remedies, key=lambda name: remedies[name].mean, default=None)
-    if best is not None and remedies[best].low >= case.margin:
-        limit, _, remedy = best.partition(": ")
+    gains = [(gain, limit, name) for limit in TESTS for name, gain in case.remedies(limit).items()]
+    gain, limit, name = max(gains, key=lambda each: each[0].mean, default=(None, "", ""))
+    if gain is not None and gain.low >= case.margin:
         return (
-            f"another look at {limit}: {remedy} wins {100 * remedies[best].mean:.1f} points, "
-            "though the symptom of its limit does not fire"
+            f"another look at {limit}: {name} wins {points(gain.mean)}, though the symptom of its "
+            "limit does not fire"
         )
     if not (case.fits_worse or case.generalizes_worse):
         return "a smaller --margin: nothing that it would notice is lost"
     return "a remedy that was not tried: none of those tried wins back what is lost"
 
 
-def _missed(case: Case, finding: LimitFinding, test: Test) -> str:
+def _missed(case: Case, finding: LimitFinding, test: LimitTest) -> str:
     """What is missing to a limit whose symptom fires."""
     if finding.name == "compute" and case.last_step is not None:
         return _margin_unclear(case, case.last_step)
@@ -80,5 +80,5 @@ def _missed(case: Case, finding: LimitFinding, test: Test) -> str:
 def _margin_unclear(case: Case, gain: Paired) -> str:
     return (
         f"more fresh seeds than {case.fresh_seeds}: whether the last doubling of depth brought the "
-        f"margin cannot be told (95% bounds {100 * gain.low:.1f} and {100 * gain.high:.1f} points)"
+        f"margin cannot be told ({bounds(gain.low, gain.high)} points)"
     )

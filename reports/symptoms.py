@@ -21,7 +21,7 @@ DEAD_SHARE = 0.5
 def gradient_symptoms(probes: Iterable[Row]) -> tuple[str, ...]:
     """What the screen at initialisation says of one depth."""
     rows = [row for row in probes if row["limit"] == "gradients"]
-    found = {row["quantity"]: row for row in rows if not _is_of_layer(row)}
+    found = {row["quantity"]: row for row in rows}
     return tuple(_gradient_symptoms(found))
 
 
@@ -44,10 +44,6 @@ def was_screened(probes: Iterable[Row], depth: int) -> bool:
     """Whether the layers of one depth could be looked into at initialisation."""
     found = {row["quantity"]: row["value"] for row in probes if row["depth"] == depth}
     return found.get("log_gradient_change") is not None or bool(found.get("nonfinite_layers"))
-
-
-def _is_of_layer(row: Row) -> bool:
-    return row["quantity"] in ("activation_rms", "gradient_rms", "cosine", "update_ratio")
 
 
 def _gradient_symptoms(found: dict[str, Row]) -> Iterator[str]:

@@ -6,10 +6,11 @@ diverged does as well as chance; one that ended otherwise says nothing.
 """
 
 import math
+import statistics
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 from .paired import Paired, paired
 from .tables import Row
@@ -24,7 +25,14 @@ OF_TRAINING = ("gradients", "degradation", "optimization")
 UNKNOWN_EXAMPLES = 1_000
 """Taken to be behind an accuracy of which that is not known."""
 
+EARLY_STOPPING = "early stopping"
+
 BySeed = Mapping[int, Row]
+
+
+def metric_of(limit: str) -> str:
+    """The accuracy that a limit governs."""
+    return FIT if limit in OF_TRAINING else HELD_OUT
 
 
 def score(row: Row, what: str) -> float | None:
@@ -104,7 +112,7 @@ class Trials:
 
     def chosen(self, limit: str) -> str | None:
         """Of the remedies that were trained with fresh seeds, the best on the seed that chose."""
-        what = FIT if limit in OF_TRAINING else HELD_OUT
+        what = metric_of(limit)
 
         def first(name: str) -> float:
             if name == TUNED:
@@ -173,6 +181,18 @@ def mean(by_seed: BySeed, what: str) -> float | None:
     return math.fsum(known) / len(known) if known else None
 
 
+def mean_loss(by_seed: BySeed) -> float | None:
+    """The mean training loss, at most that of chance, over the seeds that have one."""
+    known = [loss for row in by_seed.values() if (loss := capped_loss(row)) is not None]
+    return math.fsum(known) / len(known) if known else None
+
+
+def median(by_seed: BySeed, name: str) -> float | None:
+    """Of what is known of a column, such as `train_seconds`, and not 0."""
+    known = [row[name] for row in by_seed.values() if row.get(name)]
+    return statistics.median(known) if known else None
+
+
 def differences(better: BySeed, worse: Sequence[BySeed], what: str) -> dict[int, float]:
     """The score of `better` less the best of `worse`, for each seed that all have."""
     return {seed: ours - best for seed, (ours, best) in _pairs(better, worse, what).items()}
@@ -189,35 +209,51 @@ def _pairs(better: BySeed, worse: Sequence[BySeed], what: str) -> dict[int, tupl
     return found
 
 
+class Compared(NamedTuple):
+    """What is compared with what.
+
+    Attributes:
+        kind: `shallower`: a depth with the network as asked; `tuned`: the same, each at the best of
+            its learning rates; `step`: a depth with the one before it; `remedy`: with the network
+            as asked; `doubling`: all of the data with half of it; `more`: what that wins here with
+            what it wins at the shallower depth.
+        what: the accuracy, `FIT` or `HELD_OUT`.
+    """
+
+    kind: str
+    what: str
+    depth: int = 0
+    limit: str = ""
+    remedy: str = ""
+
+
 class Comparisons:
     """Paired differences that borrow strength from each other: name them all, then ask."""
 
     def __init__(self) -> None:
-        self._differences: dict[str, Mapping[int, float]] = {}
-        self._floors: dict[str, float] = {}
+        self._differences: dict[Compared, Mapping[int, float]] = {}
+        self._floors: dict[Compared, float] = {}
 
-    @property
-    def names(self) -> frozenset[str]:
-        """Those that have been put."""
-        return frozenset(self._differences)
-
-    def add(self, name: str, better: BySeed, worse: Sequence[BySeed], what: str) -> None:
+    def add(self, name: Compared, better: BySeed, worse: Sequence[BySeed]) -> None:
         """See `differences`."""
-        floor = _floor(_pairs(better, worse, what).values(), _examples(better, what))
-        self.put(name, differences(better, worse, what), floor)
+        pairs = _pairs(better, worse, name.what).values()
+        floor = _floor(pairs, _examples(better, name.what))
+        self.put(name, differences(better, worse, name.what), floor)
 
-    def put(self, name: str, by_seed: Mapping[int, float], floor: float) -> None:
+    def put(self, name: Compared, by_seed: Mapping[int, float], floor: float) -> None:
         """Differences that were found otherwise, and the least variance of one."""
         self._differences[name] = by_seed
         self._floors[name] = floor
 
-    def difference(self, name: str, first: str, second: str) -> None:
-        """Of two comparisons that are there, the first less the second, seed by seed."""
+    def difference(self, name: Compared, first: Compared, second: Compared) -> None:
+        """The first less the second, seed by seed, if both have been put."""
+        if first not in self._differences or second not in self._differences:
+            return
         ours, theirs = self._differences[first], self._differences[second]
         floor = self._floors[first] + self._floors[second]
         self.put(name, {s: ours[s] - theirs[s] for s in ours if s in theirs}, floor)
 
-    def results(self) -> dict[str, Paired]:
+    def results(self) -> dict[Compared, Paired]:
         """Each comparison that has a difference."""
         found = {name: list(by_seed.values()) for name, by_seed in self._differences.items()}
         return paired(found, self._floors)

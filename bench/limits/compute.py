@@ -5,7 +5,7 @@ of training FLOPs gains follows from the trainings' accuracies. The remedy is no
 """
 
 from collections.abc import Iterator
-from statistics import median
+from statistics import median_low
 
 from ..records import Facts, RunRecord, steps_per_epoch
 from .evidence import Probe
@@ -36,7 +36,6 @@ def _probe(quantity: str, value: float | None, run: RunRecord, *, at: str | None
 
 
 def typical(runs: list[RunRecord]) -> RunRecord:
-    """Of the trainings at one depth, the one of median time."""
-    times = [run.train_seconds or 0.0 for run in runs]
-    middle = median(times)
-    return min(runs, key=lambda run: abs((run.train_seconds or 0.0) - middle))
+    """Of the trainings at one depth, one of median time; the first if no time is known."""
+    timed = {run.train_seconds: run for run in runs if run.train_seconds is not None}
+    return timed[median_low(timed)] if timed else runs[0]

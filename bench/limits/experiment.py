@@ -17,7 +17,7 @@ from . import compute, data, degradation, gradients, optimization, overfitting, 
 from .evidence import Planned, Probe, Subject
 from .examine import examined, screened
 from .known import Known, fit, held_out
-from .lab import Lab, failure
+from .lab import Lab, brought, failure
 from .remedy import Change, Remedy, Situation
 
 REMEDIES = (
@@ -60,7 +60,8 @@ class Experiment:
     Args:
         training: of the network as asked; its seed does not matter.
         seeds: fresh ones, beside the one that chooses.
-        quick: only the screen, the twins and the neighbouring learning rates.
+        quick: only the screen, the ends of the window of learning rates, and those remedies of
+            gradients and degradation that are quick.
     """
 
     def __init__(self, training: Training, lab: Lab, *, seeds: int, quick: bool) -> None:
@@ -71,7 +72,9 @@ class Experiment:
         self._task = lab.task(training.task)
         family = lab.family(training.family, self._task)
         self._depths = ladder(family, training.depth)
-        self._known = Known(training.depth, self._depths)
+        labels = self._task.train.labels
+        self._chance = float(labels.bincount().max()) / len(labels)
+        self._known = Known(training.depth, self._depths, chance=self._chance)
         self._situation = Situation(
             training=training, knobs=family.all_knobs, n_train=len(self._task.train)
         )
@@ -81,9 +84,7 @@ class Experiment:
         asked = self._asked
         subject = Subject(family=asked.family, depth=asked.depth, task=asked.task)
         probes = [probe.row(subject) for probe in self._probes()]
-        labels = self._task.train.labels
-        chance = float(labels.bincount().max()) / len(labels)
-        facts = {"classes": self._task.classes, "chance": chance}
+        facts = {"classes": self._task.classes, "chance": self._chance}
         return [*(trial.row(subject) | facts for trial in self._known.trials), *probes]
 
     def _probes(self) -> Iterator[Probe]:
@@ -108,10 +109,7 @@ class Experiment:
         depths = [self._asked.depth, *self._depths]
         asked = [(dataclasses.replace(self._asked, depth=depth), ()) for depth in depths]
         for depth, outcome in zip(depths, self._lab.probe(screened, asked), strict=True):
-            if outcome.status == "ok":
-                yield from outcome.value
-            else:
-                yield failure(outcome, limit=gradients.NAME, depth=depth)
+            yield from brought(outcome, limit=gradients.NAME, depth=depth)
 
     def _baseline(self) -> None:
         """The network as asked and shallower ones, with all seeds; their learning rates, with the
@@ -134,9 +132,10 @@ class Experiment:
             return
         self._train(planned)
         best = self._known.best_rate(self._asked.depth)
-        further = optimization.BEYOND.get(self._factor(best)) if best else None
-        if further is not None:
-            self._train([self._rated(self._asked, further)])
+        if best is not None:
+            rate, asked_rate = best.training.learning_rate, self._asked.learning_rate
+            further = [f for end, f in optimization.BEYOND.items() if rate == asked_rate * end]
+            self._train(self._rated(self._asked, factor) for factor in further)
         reference = self._known.best_shallower(fit)
         tuned = None if reference is None else self._known.best_rate(reference)
         if tuned is not None:
@@ -148,10 +147,6 @@ class Experiment:
         no remedy would change why not."""
         return any(trial.run.status in SETTLED for trial in self._known.of("asked"))
 
-    def _factor(self, planned: Planned) -> float:
-        """Of the asked learning rate, as it stands in the tables of factors."""
-        return float(f"{planned.training.learning_rate / self._asked.learning_rate:.2g}")
-
     def _remedies(self) -> None:
         self._train(
             Planned(
@@ -162,12 +157,9 @@ class Experiment:
                 training=dataclasses.replace(change.applied(self._asked), curves=False),
             )
             for remedy in REMEDIES
-            if self._is_tried(remedy)
+            if remedy.quick or not self._quick
             for change in self._changes(remedy)
         )
-
-    def _is_tried(self, remedy: Remedy) -> bool:
-        return not self._quick or remedy.quick
 
     def _changes(self, remedy: Remedy) -> Iterator[Change]:
         for change in remedy.changes(self._situation):
@@ -237,10 +229,7 @@ class Experiment:
         shallow = None if reference is None else dataclasses.replace(asked, depth=reference)
         wanted = [(asked, (shallow,)), *([(shallow, (None,))] if shallow else [])]
         for (training, _), outcome in zip(wanted, self._lab.probe(examined, wanted), strict=True):
-            if outcome.status == "ok":
-                yield from outcome.value
-            else:
-                yield failure(outcome, limit=structure.NAME, depth=training.depth)
+            yield from brought(outcome, limit=structure.NAME, depth=training.depth)
 
     def _costs(self) -> Iterator[Probe]:
         ended = [trial.run for trial in self._known.of("asked", "shallower")]

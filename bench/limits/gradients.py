@@ -18,19 +18,13 @@ from ..measure.dead_units import DEAD, SATURATED, Unresponsive, share
 from ..measure.hidden import weight_layers
 from ..measure.signals import Signals, signals
 from ..measure.training_probe import StepSignals
+from ..train.treatments.surgery import norms
 from .evidence import Probe
 from .remedy import Change, Remedy, Situation
 
 NAME = "gradients"
 
 _RELU_LIKE = ("relu", "leaky_relu", "gelu", "gelu_tanh", "elu", "selu", "silu")
-_NORMS = (
-    nn.modules.batchnorm._BatchNorm,
-    nn.modules.instancenorm._InstanceNorm,
-    nn.GroupNorm,
-    nn.LayerNorm,
-    nn.RMSNorm,
-)
 
 
 def screen(
@@ -110,7 +104,7 @@ def wide_limit(model: nn.Module, knobs: dict[str, Any]) -> WideLimit | None:
     """Of a plain network without norms, from its weights; None for others."""
     activation = knobs.get("activation")
     plain = knobs.get("residual") is False or ("residual" not in knobs and "norm" in knobs)
-    if not plain or activation not in mean_field.ACTIVATIONS or _has_norms(model):
+    if not plain or activation not in mean_field.ACTIVATIONS or norms(model):
         return None
     hidden = list(weight_layers(model).values())[1:-1]
     weights = [w for layer in hidden if isinstance(w := layer.weight, Tensor)]
@@ -121,10 +115,6 @@ def wide_limit(model: nn.Module, knobs: dict[str, Any]) -> WideLimit | None:
     bias = sum(float(b.detach().float().square().mean()) for b in biases) / len(weights)
     mean = sum(variances) / len(variances)
     return {"activation": str(activation), "weight_variance": mean, "bias_variance": bias}
-
-
-def _has_norms(model: nn.Module) -> bool:
-    return any(isinstance(module, _NORMS) for module in model.modules())
 
 
 def _whole(found: Signals, depth: int, seed: int) -> Iterator[Probe]:

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Iterable, Sequence
-from statistics import stdev
+from statistics import fmean, stdev
 
 from ..records import RunRecord
 from .evidence import Planned, Trial
@@ -13,30 +13,36 @@ LEAST_GAIN = 0.01
 # Standard deviation of training accuracies over seeds above which some trainings fail.
 UNSTABLE = 0.1
 
-Score = Callable[[RunRecord], float]
-"""From a run to an accuracy, a fraction."""
+Score = Callable[[RunRecord], float | None]
+"""From a run to an accuracy, a fraction; None where it is not known."""
 
 
 class Known:
     """The trials of one experiment.
 
+    Args:
+        shallower: depths beside `depth`, that of the network as asked.
+        chance: the accuracy of a training that diverged.
+
     Attributes:
         trials: in the order in which they were asked for; more are added as they end.
     """
 
-    def __init__(self, depth: int, shallower: Sequence[int]) -> None:
+    def __init__(self, depth: int, shallower: Sequence[int], *, chance: float) -> None:
         self.trials: list[Trial] = []
         self._depth = depth
         self._shallower = shallower
+        self._chance = chance
 
     def of(self, *roles: str) -> list[Trial]:
         """Those with one of the roles."""
         return [trial for trial in self.trials if trial.plan.role in roles]
 
     def best_shallower(self, score: Score) -> int | None:
-        """The shallower depth with the best mean accuracy."""
+        """The shallower depth with the best mean accuracy; of equals the shallowest."""
         means = {depth: self._mean(depth, score) for depth in self._shallower}
-        return max(means, key=lambda depth: (means[depth], -depth), default=None)
+        known = {depth: mean for depth, mean in means.items() if mean is not None}
+        return max(known, key=lambda depth: (known[depth], -depth), default=None)
 
     def best_rate(self, depth: int, least: float = LEAST_GAIN) -> Planned | None:
         """A depth at the best of its learning rates, if it trains so much better there."""
@@ -52,9 +58,10 @@ class Known:
         """Whether the network, as asked or with what was confirmed, trains at some seeds only."""
         groups: dict[tuple[str, str | None], list[float]] = {}
         for trial in self.of("asked", "confirmation"):
-            if trial.run.depth == depth:
+            accuracy = self._scored(trial.run, fit)
+            if trial.run.depth == depth and accuracy is not None:
                 about = trial.plan.role, trial.plan.remedy
-                groups.setdefault(about, []).append(fit(trial.run))
+                groups.setdefault(about, []).append(accuracy)
         return any(len(each) > 1 and stdev(each) > UNSTABLE for each in groups.values())
 
     def _better(
@@ -62,27 +69,30 @@ class Known:
     ) -> Planned | None:
         """The best of those tried; None if it is better than that depth as asked by less. Of equals
         the one with the lower training loss."""
-        best = max(tried, key=lambda trial: (score(trial.run), -_loss(trial.run)), default=None)
-        if best is None or score(best.run) < self._mean(depth, score) + least:
-            return None
-        return best.plan
+        scored = [(self._scored(trial.run, score), trial) for trial in tried]
+        known = [(value, -_loss(trial.run), trial) for value, trial in scored if value is not None]
+        asked = self._mean(depth, score)
+        value, _, best = max(known, key=lambda each: each[:2], default=(0.0, 0.0, None))
+        return best.plan if best and asked is not None and value >= asked + least else None
 
-    def _mean(self, depth: int, score: Score) -> float:
-        """Of all seeds as asked: that of the seed that chooses may be luck."""
+    def _mean(self, depth: int, score: Score) -> float | None:
+        """Of all seeds as asked that have an accuracy: one that chooses may be lucky."""
         runs = [t.run for t in self.of("asked", "shallower") if t.run.depth == depth]
-        return sum(map(score, runs)) / len(runs)
+        known = [value for run in runs if (value := self._scored(run, score)) is not None]
+        return fmean(known) if known else None
+
+    def _scored(self, run: RunRecord, score: Score) -> float | None:
+        return self._chance if run.status == "diverged" else score(run)
 
 
-def fit(run: RunRecord) -> float:
-    """Accuracy on the training data; 0 for a run without one."""
-    return run.train_accuracy or 0.0
+def fit(run: RunRecord) -> float | None:
+    """Accuracy on the training data."""
+    return run.train_accuracy
 
 
-def held_out(run: RunRecord) -> float:
-    """Accuracy on the validation split, on the test split where a task has no other; 0 for a run
-    without one."""
-    known = (run.validation_accuracy, run.test_accuracy)
-    return next((accuracy for accuracy in known if accuracy is not None), 0.0)
+def held_out(run: RunRecord) -> float | None:
+    """Accuracy on the validation split, on the test split where a task has no other."""
+    return run.test_accuracy if run.validation_accuracy is None else run.validation_accuracy
 
 
 def _loss(run: RunRecord) -> float:

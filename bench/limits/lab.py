@@ -135,6 +135,12 @@ class Lab:
         self._runs.close()
 
 
+def brought(outcome: Outcome, *, limit: str, depth: int) -> list[Probe]:
+    """The rows of a child, or the one that says why there are none."""
+    rows: list[Probe] = outcome.value if outcome.status == "ok" else []
+    return rows if outcome.status == "ok" else [failure(outcome, limit=limit, depth=depth)]
+
+
 def failure(outcome: Outcome, *, limit: str, depth: int) -> Probe:
     """The row of a child that brought nothing."""
     note = f"{outcome.status}: {outcome.reason}"

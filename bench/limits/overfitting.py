@@ -19,7 +19,7 @@ DROPOUTS = (0.1, 0.3)
 
 
 def early_stopping(runs: Sequence[RunRecord]) -> Iterator[Probe]:
-    """What stopping at the best epoch would have gained, in accuracy, and when that was."""
+    """What stopping at the best evaluation would have gained, in accuracy, and when that was."""
     for run in runs:
         if run.status == "ok" and run.selection_curve:
             curve = run.selection_curve

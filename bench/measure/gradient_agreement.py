@@ -27,14 +27,12 @@ class Agreement:
     Attributes:
         cosines: one for each pair.
         mean_cosine: None without a pair.
-        smallest_cosine: None without a pair.
         noise_scale: in examples; None without a batch size, with fewer than two batches, and
             where the noise hides the gradient (its estimated square is not above zero).
     """
 
     cosines: tuple[float, ...]
     mean_cosine: float | None
-    smallest_cosine: float | None
     noise_scale: float | None
 
     @property
@@ -63,7 +61,6 @@ def gradient_agreement(
     return Agreement(
         cosines=cosines,
         mean_cosine=sum(cosines) / len(cosines) if cosines else None,
-        smallest_cosine=min(cosines, default=None),
         noise_scale=None if batch_size is None else _noise_scale(products, batch_size),
     )
 

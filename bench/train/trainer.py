@@ -29,7 +29,7 @@ from .treatments.treatment import Treatment
 # Rows in one batch of an evaluation; it does not change the result, only the memory.
 EVALUATION_BATCH = 1_000
 
-# Evaluations along a training whose curves are asked for, about.
+# Evaluations along a training whose curves are asked for, at most.
 CURVE_POINTS = 20
 
 # The share of the steps in which the learning rate of a one-cycle schedule rises; PyTorch's own.
@@ -46,7 +46,7 @@ class _Fit:
     Attributes:
         model: as trained; a treatment may have put another in place of the one it was given.
         loss_curve: mean training loss of each epoch.
-        curves: accuracies after each epoch on the two halves of the validation split.
+        curves: accuracies along the training on the two halves of the validation split.
     """
 
     model: nn.Module
@@ -184,7 +184,7 @@ def _fit(
     accuracies: list[list[float]] = [[], []]
     wait = machine.synchronizer(training.device)
     model.train()
-    every = max(1, training.epochs // CURVE_POINTS)
+    every = math.ceil(training.epochs / CURVE_POINTS)
     seconds = 0.0
     while len(curve) < training.epochs and all(map(math.isfinite, curve)):
         start = time.perf_counter()

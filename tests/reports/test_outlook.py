@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from reports.case import MARGIN, Case
-from reports.outlook import next_doubling, next_gain
+from reports.outlook import learning_rate_windows, next_doubling, next_gain
 from reports.paired import Paired
 from tests.reports import experiments as planted
 from tests.reports.experiments import RISING, evidence
@@ -71,9 +71,28 @@ def test_the_next_doubling_is_told_with_its_cost() -> None:
     """70, 80, 88 and 94%: 6 points after 8 become 4.5."""
     words = next_doubling(Case(evidence(fit=RISING, held=RISING), MARGIN))
     assert words is not None
-    assert words.startswith("twice the depth would be expected to bring 4.5 points (95% bounds ")
+    assert words.startswith(
+        "twice the depth would be expected to bring 4.5 points (one-sided 95% bounds "
+    )
     assert "; after 8.0 points and 6.0 points)" in words
     assert "6.4e+10 FLOPs" in words
+
+
+@pytest.mark.parametrize(("best", "window"), [(0.99, True), (0.52, False)])
+def test_two_classes_have_a_window_of_learning_rates(best: float, window: bool) -> None:
+    """Twice as good as guessing is more than there can be."""
+    rates = {0.001: 0.5, 0.01: best, 0.1: 0.5}
+    rows = [
+        planted.trial("asked" if rate == planted.RATE else "window", fit=fit)
+        | {"learning_rate": rate, "classes": 2, "chance": 0.5}
+        for rate, fit in rates.items()
+    ]
+    (words,) = learning_rate_windows(Case(rows, MARGIN))
+    assert words.startswith(
+        "depth 32 trains at learning rates from 0.01 to 0.01"
+        if window
+        else "depth 32 trains at no learning rate tried from 0.001 to 0.1"
+    )
 
 
 def test_one_depth_alone_has_no_next_doubling() -> None:

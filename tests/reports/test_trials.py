@@ -8,6 +8,7 @@ import pytest
 from reports.trials import (
     FIT,
     HELD_OUT,
+    Compared,
     Comparisons,
     Trials,
     capped_loss,
@@ -127,8 +128,8 @@ def test_a_comparison_is_no_surer_than_its_examples() -> None:
     examples, over the root of the seeds."""
     ours = {seed: trial("asked", seed=seed, fit=0.9) for seed in range(4)}
     found = Comparisons()
-    found.add("same", ours, [ours], HELD_OUT)
-    result = found.results()["same"]
+    found.add(Compared("step", HELD_OUT), ours, [ours])
+    result = next(iter(found.results().values()))
     assert result.error == pytest.approx(math.sqrt(2 * 0.9 * 0.1 / 10_000 / 4))
     assert result.mean == 0.0
 
@@ -138,8 +139,8 @@ def test_accuracies_of_1_are_not_certain() -> None:
     for examples in (1, 20, None):
         perfect = {seed: trial("asked", seed=seed, fit=1.0, n_train=examples) for seed in range(4)}
         found = Comparisons()
-        found.add("same", perfect, [perfect], FIT)
-        assert found.results()["same"].error > 0
+        found.add(Compared("step", FIT), perfect, [perfect])
+        assert next(iter(found.results().values())).error > 0
 
 
 def test_a_mean_is_over_the_seeds_that_have_a_score() -> None:

@@ -35,7 +35,8 @@ def shortcut(*, scale: float | str = 1.0) -> Treatment:
     - scale: of each branch: a number, or sqrt or linear by `RULES` for the branches added.
     """
     if isinstance(scale, str):
-        check_choice("scale", scale, (*RULES, "a number"))
+        if scale not in RULES:
+            raise ValueError(f"scale must be a number, sqrt or linear; got {scale!r}")
     else:
         check_number("scale", scale)
     return Treatment(prepare=partial(_add_shortcuts, scale=scale))

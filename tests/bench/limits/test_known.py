@@ -16,7 +16,7 @@ def trial(role: str, *, depth: int = 8, limit: str | None = None, **results: Any
 
 
 def known(*trials: Trial) -> Known:
-    found = Known(8, [4, 2])
+    found = Known(8, [4, 2], chance=0.1)
     found.trials += trials
     return found
 
@@ -25,7 +25,7 @@ def test_accuracy_on_data_held_out_is_that_of_the_validation_split() -> None:
     """Else of the test split; a run that failed has none of either."""
     assert held_out(run(validation_accuracy=0.3, test_accuracy=0.9)) == 0.3
     assert held_out(run(test_accuracy=0.9)) == 0.9
-    assert held_out(run()) == fit(run(train_accuracy=None)) == 0.0
+    assert held_out(run()) is fit(run(train_accuracy=None)) is None
 
 
 def test_the_best_remedy_of_a_limit_is_the_best_of_its_own() -> None:
@@ -60,6 +60,19 @@ def test_each_depth_has_its_best_rate(deep: float, best: int | None) -> None:
     assert (plan and plan.training.depth) == best
 
 
+def test_runs_that_failed_say_nothing_and_diverged_ones_are_chance() -> None:
+    """In the mean that a remedy must beat, and in the choice of the reference."""
+    lost = {"status": "oom", "train_accuracy": None}
+    worse = trial("screening", limit="gradients", train_accuracy=0.5)
+    asked = [trial("asked", train_accuracy=0.7), trial("asked", **lost)]
+    assert known(*asked, worse).best_remedy("gradients", fit) is None
+    diverged = [trial("asked", **{**lost, "status": "diverged"})] * 2
+    assert known(*diverged, worse).best_remedy("gradients", fit) == worse.plan
+    assert known(trial("asked", **lost), worse).best_remedy("gradients", fit) is None
+    failed = [trial("shallower", depth=d, **lost) for d in (4, 2)]
+    assert known(*failed).best_shallower(fit) is None
+
+
 def test_the_best_shallower_depth_is_that_with_the_best_mean() -> None:
     """Of equals the shallowest."""
     found = known(
@@ -67,4 +80,4 @@ def test_the_best_shallower_depth_is_that_with_the_best_mean() -> None:
         *(trial("shallower", depth=2, validation_accuracy=x) for x in (0.7, 0.7)),
     )
     assert found.best_shallower(held_out) == 2
-    assert Known(8, []).best_shallower(held_out) is None
+    assert Known(8, [], chance=0.1).best_shallower(held_out) is None

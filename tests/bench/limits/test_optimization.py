@@ -63,11 +63,3 @@ def test_branches_are_scaled_where_there_may_be_some() -> None:
     assert tried({"residual": False})["scaled residual branches"] == []
     assert len(tried({"residual": True})["scaled residual branches"]) == 2
     assert len(tried()["scaled residual branches"]) == 2
-
-
-def test_the_window_is_widened_at_its_ends_only() -> None:
-    """A best learning rate at an end of the window asks for one further out."""
-    low, high = min(optimization.WINDOW), max(optimization.WINDOW)
-    assert set(optimization.BEYOND) == {low, high}
-    assert optimization.BEYOND[low] < low
-    assert optimization.BEYOND[high] > high
