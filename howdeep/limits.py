@@ -61,7 +61,11 @@ def limits(
         ),
     ] = False,
     seeds: Annotated[
-        str | None, typer.Option(help="Beside the one that chooses; default: 3, quick 1.")
+        str | None,
+        typer.Option(
+            help="Beside the one that chooses; default: 3, quick 1; twice as many where a network "
+            "trains at some of them only."
+        ),
     ] = None,
     epochs: Annotated[
         str | None, typer.Option(help="Default: 10, or as many as make 300 steps.")

@@ -20,6 +20,7 @@ from .trials import (
     chance,
     differences,
     mean,
+    median,
     metric_of,
     score,
 )
@@ -250,7 +251,7 @@ class Case:
 
     def doublings_of(self, shallow: int, deep: int) -> float:
         """The same for any step."""
-        costs = [_flops(self._at(depth)) for depth in (deep, shallow)]
+        costs = [median(self._at(depth), "train_flops") for depth in (deep, shallow)]
         sizes = costs if all(costs) else [float(deep), float(shallow)]
         return max(0.01, math.log2((sizes[0] or 1.0) / (sizes[1] or 1.0)))
 
@@ -279,9 +280,4 @@ class Case:
         lost = self.lost(limit)
         if lost is None or lost <= 0 or lost < self.margin:
             return None
-        return Paired(gain.mean / lost, gain.error / lost, gain.degrees_of_freedom, gain.n)
-
-
-def _flops(by_seed: BySeed) -> float | None:
-    known = [row["train_flops"] for row in by_seed.values() if row.get("train_flops")]
-    return max(known, default=None)
+        return gain.over(lost)

@@ -29,7 +29,7 @@ class LearningCurve:
     Attributes:
         sizes, errors: what was measured, the mean over the seeds of each size.
         exponent: c, with a 95% interval from resampled residuals; None where the error does not
-            fall.
+            fall, the interval also where it holds all exponents.
         next_gain: predicted fall of the error from the largest size to twice of it.
     """
 
@@ -108,4 +108,6 @@ def _interval(
     if len(exponents) < _RESAMPLES / 2:
         return None, None
     low, high = np.quantile(exponents, _QUANTILES)
+    if low <= EXPONENTS[0] and high >= EXPONENTS[-1]:
+        return None, None
     return float(low), float(high)

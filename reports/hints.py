@@ -1,6 +1,7 @@
-"""What the structure of a network says of further depth: hints beside the limits."""
+"""What the structure of a network and the weights that it found say: hints beside the limits."""
 
 from collections.abc import Iterator, Sequence
+from statistics import median
 
 from .tables import Row
 
@@ -33,7 +34,9 @@ def _hints(rows: Sequence[Row]) -> Iterator[str]:
             f"{same} of {len(known)} layers hardly change the representation that they are given "
             f"(CKA above {SAME_SIMILARITY})"
         )
+    yield from _saturation(rows)
     yield from _unresponsive(rows)
+    yield from _landscape(rows)
     yield from _needed(rows)
     built = _one(rows, "constructed_train_accuracy")
     if built is not None and built["value"] is not None:
@@ -42,6 +45,34 @@ def _hints(rows: Sequence[Row]) -> Iterator[str]:
             f"then has {100 * built['value']:.1f}% training accuracy"
         )
     yield from _probing(rows)
+
+
+def _saturation(rows: Sequence[Row]) -> Iterator[str]:
+    known = [r["value"] for r in rows if r["quantity"] == "saturation" and r["value"] is not None]
+    if known:
+        yield (
+            f"layers use {100 * median(known):.0f}% of their width in the median (saturation), the "
+            f"last one {100 * known[-1]:.0f}%"
+        )
+
+
+def _landscape(rows: Sequence[Row]) -> Iterator[str]:
+    """The curvature at the weights that training found, and how far minibatches agree there."""
+    found = {(r["quantity"], r["at"]): r for r in rows if r["limit"] == "optimization"}
+    top = found.get(("hessian_eigenvalue", "largest 1"))
+    residual = found.get(("hessian_eigenvalue_residual", "largest 1"))
+    if top and residual and top["value"] is not None:
+        sure = f", {top['note']}" if top["note"] else ""
+        yield (
+            f"the top Hessian eigenvalue after training is {top['value']:.3g} (relative residual "
+            f"{residual['value']:.1g}{sure})"
+        )
+    share = _one(rows, "negative_curvature_share")
+    cosine = _one(rows, "minibatch_gradient_cosine")
+    if share and share["value"] is not None:
+        yield f"{100 * share['value']:.0f}% of its curvature is negative (one random probe)"
+    if cosine and cosine["value"] is not None:
+        yield f"the mean cosine between gradients of minibatches is {cosine['value']:.2f} there"
 
 
 def _unresponsive(rows: Sequence[Row]) -> Iterator[str]:

@@ -3,6 +3,7 @@
 Each gives the test's p value before Holm's correction, None where the test could not be made.
 """
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
@@ -11,6 +12,10 @@ from .paired import Paired
 from .points import bounds, points
 from .symptoms import divergence, gradient_symptoms
 from .trials import EARLY_STOPPING, FIT, HELD_OUT, MORE_DATA, mean, mean_loss
+
+FAR_BELOW = 0.02
+"""Of the learning rate asked for: one down to which a network must diverge for that to say that its
+gradients explode."""
 
 HALF = 0.5
 """The share of the loss that a remedy must recover to explain it."""
@@ -47,12 +52,13 @@ def gradients(case: Case) -> LimitTest:
 
 
 def _diverged_down_to(case: Case) -> float | None:
-    """The lowest learning rate tried, if the network diverged there and at each higher one: else it
-    was only asked for at too high a one."""
+    """The lowest learning rate tried, if it is far below that asked for and every training diverged
+    there and at each higher one: else it may only have been asked for at too high a one."""
     tried = case.trials.window(case.depth)
-    lower = [rate for rate in tried if rate < case.trials.learning_rate]
-    diverged = all(row["status"] == "diverged" for row in tried.values())
-    return min(lower) if lower and diverged else None
+    lowest = min(tried, default=math.inf)
+    rows = [*tried.values(), *case.trials.asked.values()]
+    far = lowest <= FAR_BELOW * case.trials.learning_rate
+    return lowest if far and all(row["status"] == "diverged" for row in rows) else None
 
 
 def degradation(case: Case) -> LimitTest:
@@ -61,12 +67,13 @@ def degradation(case: Case) -> LimitTest:
     symptoms: tuple[str, ...] = ()
     twins = {name: gain for name, gain in case.remedies("degradation").items() if gain.low > 0}
     if case.trains_worse and worse is not None and twins:
+        rates = "each at the best of its learning rates"
+        several = len(case.trials.window(case.fit_reference or 0)) > 1
         symptoms = (
-            f"it trains worse than depth {case.fit_reference}, by {points(worse.mean)}, each at "
-            "its best learning rate",
+            f"it trains worse than depth {case.fit_reference}, by {points(worse.mean)}, "
+            f"{rates if several else 'at the learning rate asked for'}",
             *(
-                f"it trains worse than its twin with {name}, by {points(gain.mean)} "
-                "(learning rate tuned for each)"
+                f"it trains worse than its twin with {name}, by {points(gain.mean)}, {rates}"
                 for name, gain in twins.items()
             ),
         )
@@ -106,6 +113,7 @@ def overfitting(case: Case) -> LimitTest:
 def data(case: Case) -> LimitTest:
     """Twice the data would bring something, and more to this depth than to the shallower one."""
     here, more = case.doubled, case.doubled_more
+    won = here if case.more_data else None
     symptoms: tuple[str, ...] = ()
     if here is not None and here.mean >= case.margin and more is not None and more.mean > 0:
         symptoms = (
@@ -115,10 +123,10 @@ def data(case: Case) -> LimitTest:
     return LimitTest(
         stopped=(case.overfits or not case.fits_worse) and not case.deeper_pays,
         symptoms=symptoms,
-        p_value=None if here is None else here.p_value,
-        share=None if here is None else case.share("data", here),
-        remedy=MORE_DATA if case.more_data else None,
-        evidence=() if here is None or not case.more_data else (_won_words(here),),
+        p_value=won.p_value if won else None,
+        share=case.share("data", won) if won else None,
+        remedy=MORE_DATA if won else None,
+        evidence=(_remedy_words(MORE_DATA, won, "on data held out"),) if won else (),
     )
 
 
@@ -203,10 +211,6 @@ def _remedy_words(name: str, gain: Paired, of: str) -> str:
         f"with {name} alone it gains {points(gain.mean)} {of} "
         f"(one-sided 95% bound {100 * gain.low:.1f}, {_p_words(gain.p_value)}, {seeds})"
     )
-
-
-def _won_words(here: Paired) -> str:
-    return _remedy_words(MORE_DATA, here, "on data held out")
 
 
 def _p_words(p: float) -> str:

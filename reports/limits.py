@@ -17,7 +17,7 @@ from .outlook import outlook
 from .paired import Paired, holm
 from .remedies import ranked
 from .settle import FEWEST_SEEDS, NO_SIGN, settle
-from .symptoms import was_screened
+from .symptoms import gradient_symptoms, was_screened
 from .tables import Row
 from .trials import FIT, mean
 
@@ -50,7 +50,8 @@ def judge(rows: Sequence[Row], *, margin: float = MARGIN) -> LimitsVerdict:
     """
     case = Case(rows, margin)
     if not _comparable(case):
-        return _verdict(case, "undetermined", None, _failures(case), (), _NOTHING_TRAINED)
+        untested = tuple(LimitFinding(name, None, (), None, None, None) for name in TESTS)
+        return _verdict(case, "undetermined", None, _failures(case), untested, _NOTHING_TRAINED)
     tests = {name: test(case) for name, test in TESTS.items()}
     findings = _findings(tests)
     name, confidence = _named(case, tests, findings)
@@ -219,9 +220,11 @@ def _evidence(name: str, tests: Mapping[str, LimitTest]) -> tuple[str, ...]:
 
 def _failures(case: Case) -> tuple[str, ...]:
     """Why nothing could be compared."""
-    reasons = [row["reason"] for row in case.trials.rows if row.get("reason")]
+    probes = [row for row in case.probes if row["depth"] == case.depth]
+    reasons = [*gradient_symptoms(probes)]
+    reasons += [r["reason"] for r in case.trials.asked.values() if r["reason"]]
     reasons += [row["note"] for row in case.probes if row["quantity"] == "failed"]
-    return tuple(sorted(set(map(str, reasons))))[:3]
+    return tuple(dict.fromkeys(map(str, reasons)))[:3]
 
 
 def _verdict(
@@ -243,6 +246,6 @@ def _verdict(
         limits=findings,
         remedies=ranked(case),
         settle=settle,
-        outlook=outlook(case),
+        outlook=outlook(case) if _comparable(case) else (),
         hints=structure_hints(case.probes, case.depth),
     )

@@ -49,8 +49,8 @@ def _answer(verdict: LimitsVerdict) -> Block:
 
 
 def _limits(verdict: LimitsVerdict) -> Iterator[Block]:
-    if not verdict.limits:
-        return
+    if all(each.binds is None and not each.symptoms for each in verdict.limits):
+        return  # nothing was trained
     columns = [
         Column("limit", lambda each: each.name),
         Column("binds", _binds),

@@ -24,7 +24,7 @@ best at that depth."""
 
 def outlook(case: Case) -> tuple[str, ...]:
     """Everything that can be said of these."""
-    one = [next_doubling(case), best_depth_by_size(case)]
+    one = [step_costs(case), next_doubling(case), best_depth_by_size(case)]
     return (
         *gains(case),
         *filter(None, one),
@@ -36,33 +36,54 @@ def outlook(case: Case) -> tuple[str, ...]:
 def gains(case: Case) -> Iterator[str]:
     """Points of accuracy on data held out per doubling of training FLOPs, step by step."""
     for shallow, deep in case.steps:
-        step = case.step(shallow)
+        step = _per_doubling(case, (shallow, deep))
         if step is not None:
-            each = 1 / case.doublings_of(shallow, deep)
             yield (
-                f"from depth {shallow} to {deep}: {points(each * step.mean)} a doubling of "
-                f"training FLOPs ({bounds(each * step.low, each * step.high)})"
+                f"from depth {shallow} to {deep}: {points(step.mean)} a doubling of training FLOPs "
+                f"({bounds(step.low, step.high)})"
             )
 
 
-def next_doubling(case: Case) -> str | None:
-    """What twice the depth would cost and is expected to bring, from the last two steps."""
-    depths = sorted(case.trials.shallower)
-    last = case.last_step
-    if not depths or last is None:
+def step_costs(case: Case) -> str | None:
+    """Time and peak memory of a training step, the shallowest depth first."""
+    rows = sorted(case.probes, key=lambda row: row["depth"])
+    seconds = {r["depth"]: r["value"] for r in rows if r["quantity"] == "step_seconds"}
+    peak = {r["depth"]: r["value"] for r in rows if r["quantity"] == "peak_bytes"}
+    known = [depth for depth, value in seconds.items() if value and peak.get(depth)]
+    if not known:
         return None
+    listed = ", ".join(
+        f"{1e3 * seconds[d]:.3g} ms and {peak[d] / 1e6:.3g} MB at depth {d}" for d in known
+    )
+    return f"a training step takes {listed} (peak memory)"
+
+
+def next_doubling(case: Case) -> str | None:
+    """What the next doubling of training FLOPs would cost and is expected to bring, from the last
+    two steps."""
+    if not case.steps:
+        return None
+    *others, deepest = case.steps
+    last = _per_doubling(case, deepest)
+    before = _per_doubling(case, others[-1]) if others else None
+    if last is None:
+        return None
+    expected = next_gain(last, before)
+    how = f"after {points(before.mean)} and {points(last.mean)}" if before else "as the last did"
     seconds = median(case.trials.asked, "train_seconds")
     flops = median(case.trials.asked, "train_flops")
     costs = [f"{2 * flops:.2g} FLOPs"] if flops else []
     costs += [f"about {_seconds(2 * seconds)}"] if seconds else []
     cost = f"; a training would take {' and '.join(costs)}" if costs else ""
-    before = case.step(depths[-2]) if len(depths) > 1 else None
-    expected = next_gain(last, before)
-    how = f"after {points(before.mean)} and {points(last.mean)}" if before else "as the last did"
     return (
-        f"twice the depth would be expected to bring {points(expected.mean)} "
-        f"({bounds(expected.low, expected.high)}; {how}){cost}"
+        f"twice the training FLOPs, by depth, would be expected to bring {points(expected.mean)} "
+        f"({bounds(expected.low, expected.high)}; {how} a doubling){cost}"
     )
+
+
+def _per_doubling(case: Case, step: tuple[int, int]) -> Paired | None:
+    gain, doublings = case.step(step[0]), case.doublings_of(*step)
+    return None if gain is None else gain.over(doublings)
 
 
 @dataclass(frozen=True)
@@ -146,7 +167,7 @@ def curve_words(case: Case) -> Iterator[str]:
         curve = learning_curve(case.trials.sized(depth))
         if curve is None or curve.exponent is None or curve.next_gain is None:
             continue
-        interval = ""
+        interval = " (95% interval not determined)"
         if curve.exponent_low is not None and curve.exponent_high is not None:
             interval = f" (95% {curve.exponent_low:.2g} to {curve.exponent_high:.2g})"
         yield (

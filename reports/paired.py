@@ -8,7 +8,7 @@ out.
 import math
 import statistics
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from scipy.special import stdtr, stdtrit
@@ -33,6 +33,10 @@ class Paired:
     error: float
     degrees_of_freedom: float
     n: int
+
+    def over(self, divisor: float) -> "Paired":
+        """All of it divided, as by a number of doublings."""
+        return replace(self, mean=self.mean / divisor, error=self.error / divisor)
 
     @property
     def low(self) -> float:

@@ -35,8 +35,14 @@ def _unsettled(
         yield "a depth that has shallower ones to compare with"
         return
     open_ = [each.name for each in findings if each.binds is None]
-    if open_:
-        yield f"a remedy for {', '.join(open_)}, tried on fresh seeds (without --quick)"
+    tried = {str(row["limit"]) for row in case.trials.screened()}
+    for limit in open_:
+        if limit == "data":
+            yield "more data than there is, to try it: data fires"
+        elif limit in tried:
+            yield f"another remedy for {limit}, which fires: those tried win less than a point"
+        else:
+            yield f"a remedy for {limit}, which fires: none was tried"
     missed = [e for e in findings if e.binds is False and e.symptoms and tests[e.name].stopped]
     yield from (_missed(case, each, tests[each.name]) for each in missed)
     if name == "undetermined" and not missed and not open_:
@@ -67,8 +73,6 @@ def _missed(case: Case, finding: LimitFinding, test: LimitTest) -> str:
     """What is missing to a limit whose symptom fires."""
     if finding.name == "compute" and case.last_step is not None:
         return _margin_unclear(case, case.last_step)
-    if finding.remedy is None:
-        return f"more data than there is, to try it: {finding.name} fires"
     if test.p_value is None or test.p_value > NO_SIGN:
         return f"another remedy for {finding.name}, which fires: {finding.remedy} wins nothing back"
     return (

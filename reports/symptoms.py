@@ -36,8 +36,8 @@ def divergence(probes: Iterable[Row], lowest_rate: float | None) -> tuple[str, .
 
 def _began(row: Row) -> str:
     if row["value"] is None:
-        return f"first not finite is {row['note']}"
-    return f"in step {row['value'] + 1:.0f} {row['at']} is the first layer not finite"
+        return "where it begins was not found"
+    return f"in step {row['value'] + 1:.0f} {row['at']} is the first that is not finite"
 
 
 def was_screened(probes: Iterable[Row], depth: int) -> bool:
@@ -48,7 +48,7 @@ def was_screened(probes: Iterable[Row], depth: int) -> bool:
 
 def _gradient_symptoms(found: dict[str, Row]) -> Iterator[str]:
     if _value(found, "nonfinite_layers"):
-        yield f"at initialisation {found['nonfinite_layers']['at']} is the first layer not finite"
+        yield f"at initialisation {found['nonfinite_layers']['at']} is the first that is not finite"
     change = _value(found, "log_gradient_change")
     if change is not None and abs(change) > LARGEST_LOG_CHANGE:
         verb, way = ("vanishes", "falls") if change > 0 else ("explodes", "grows")

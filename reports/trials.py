@@ -188,8 +188,9 @@ def mean_loss(by_seed: BySeed) -> float | None:
 
 
 def median(by_seed: BySeed, name: str) -> float | None:
-    """Of what is known of a column, such as `train_seconds`, and not 0."""
-    known = [row[name] for row in by_seed.values() if row.get(name)]
+    """Of what is known of a cost, such as `train_seconds`, and not 0; a training that diverged was
+    cut short."""
+    known = [row[name] for row in by_seed.values() if row.get(name) and row["status"] == "ok"]
     return statistics.median(known) if known else None
 
 

@@ -12,9 +12,8 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.utils._pytree import tree_map
 
-from ..measure.hidden import hidden_layers, tensor_of
+from ..measure.hidden import hidden_layers, tensor_of, with_first
 from ..measure.state import left_as_found
 from .evidence import Probe
 from .remedy import Change, Remedy, Situation
@@ -125,19 +124,16 @@ def _bypassable(model: nn.Module, sample: Tensor) -> dict[str, nn.Module]:
 @contextmanager
 def _bypassed(block: nn.Module) -> Iterator[None]:
     """Inside, the block gives back its input, in the place of its output's first tensor."""
-    handle = block.register_forward_hook(
-        lambda _module, inputs, output: _with_first(output, tensor_of(inputs))
-    )
+
+    def bypass(_module: nn.Module, inputs: Any, output: Any) -> Any:
+        tensor = tensor_of(inputs)
+        return output if tensor is None else with_first(output, tensor)
+
+    handle = block.register_forward_hook(bypass)
     try:
         yield
     finally:
         handle.remove()
-
-
-def _with_first(output: Any, tensor: Tensor | None) -> Any:
-    """`output` with another tensor in the place of its first one of floating point."""
-    first = tensor_of(output)
-    return output if tensor is None else tree_map(lambda x: tensor if x is first else x, output)
 
 
 def _probe(quantity: str, value: float | None, depth: int, **more: Any) -> Probe:

@@ -8,14 +8,17 @@ import contextlib
 import math
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
+from functools import partial
 
 import torch
+import torch.nn.functional as F
 from torch import nn
 
 from .. import families
 from ..families import Family
+from ..measure.signals import signals
 from ..measure.state import random_state
-from ..measure.training_probe import StepSignals, TrainingProbe
+from ..measure.training_probe import TrainingProbe
 from ..records import Training, steps_per_epoch
 from ..specs import one_line
 from ..train import trainer
@@ -89,20 +92,23 @@ def examined(training: Training, data: bytes, shallower: Training | None) -> lis
         rows += _attempted(_after(model.cpu(), family, task, training, shallower), depth)
     if record.status == "diverged":
         last = (len(record.loss_curve) - 1) * per_epoch
-        steps = _read_again(family, task, training, first=last - 1)
-        rows.append(gradients.divergence(steps, depth=depth, seed=seed))
+        look = partial(_divergence, family, task, training, first=last - 1)
+        rows += _attempted([(gradients.NAME, "divergence", look)], depth)
     return rows
 
 
-def _read_again(family: Family, task: Task, training: Training, *, first: int) -> list[StepSignals]:
-    """All steps from `first` on of the same training."""
+def _divergence(family: Family, task: Task, training: Training, *, first: int) -> list[Probe]:
+    """Trains again and reads each step from `first` on, and the network as it is left."""
     probe = TrainingProbe(every=1)
 
     def watch(model: nn.Module, step: int) -> AbstractContextManager[None]:
         return contextlib.nullcontext() if step < first else probe.watch(model, step)
 
-    trainer.trained(family, task, training, watch=watch)
-    return probe.steps
+    model, _ = trainer.trained(family, task, training, watch=watch)
+    rows = min(training.batch_size, len(task.train))
+    inputs, labels = task.train.inputs[:rows], task.train.labels[:rows]
+    after = signals(model.cpu(), inputs, lambda logits: F.cross_entropy(logits.float(), labels))
+    return [gradients.divergence(probe.steps, after, depth=training.depth, seed=training.seed)]
 
 
 def _family(training: Training, task: Task) -> Family:

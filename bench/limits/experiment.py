@@ -132,10 +132,12 @@ class Experiment:
             return
         self._train(planned)
         best = self._known.best_rate(self._asked.depth)
-        if best is not None:
-            rate, asked_rate = best.training.learning_rate, self._asked.learning_rate
-            further = [f for end, f in optimization.BEYOND.items() if rate == asked_rate * end]
-            self._train(self._rated(self._asked, factor) for factor in further)
+        ends = {self._asked.learning_rate * end: end for end in optimization.BEYOND}
+        end = ends.get(best.training.learning_rate) if best else None
+        if self._known.diverges(self._asked.depth):
+            end = min(optimization.BEYOND)
+        if end is not None:
+            self._train([self._rated(self._asked, optimization.BEYOND[end])])
         reference = self._known.best_shallower(fit)
         tuned = None if reference is None else self._known.best_rate(reference)
         if tuned is not None:

@@ -66,14 +66,20 @@ def along(step: StepSignals, *, at: str, depth: int, seed: int) -> Iterator[Prob
             yield _probe(f"training_{kind}_share", part, depth, seed, at=at)
 
 
-def divergence(steps: Sequence[StepSignals], *, depth: int, seed: int) -> Probe:
-    """Where a training that diverged was first not finite, of consecutive steps that were read."""
-    for step in steps:
-        if step.first_nonfinite is not None:
-            value = float(step.step)
-            return _probe("nonfinite_step", value, depth, seed, at=step.first_nonfinite)
-    note = "the loss, and no hidden layer before it"
-    return _probe("nonfinite_step", None, depth, seed, note=note)
+def divergence(steps: Sequence[StepSignals], after: Signals, *, depth: int, seed: int) -> Probe:
+    """Where a training that diverged was first not finite.
+
+    Args:
+        steps: its last ones, consecutive.
+        after: of the network as they left it.
+    """
+    found = [(step.step, step.first_nonfinite) for step in steps]
+    found.append((steps[-1].step + 1 if steps else 0, after.first_nonfinite))
+    known = ((number, layer) for number, layer in found if layer is not None)
+    step, layer = next(known, (None, None))
+    value = None if step is None else float(step)
+    note = None if layer else "no layer of the network as trained"
+    return _probe("nonfinite_step", value, depth, seed, at=layer, note=note)
 
 
 def _theory(model: nn.Module, knobs: dict[str, Any], depth: int, seed: int) -> Iterator[Probe]:

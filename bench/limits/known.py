@@ -54,6 +54,11 @@ class Known:
         tried = [trial for trial in self.of("screening") if trial.plan.limit == limit]
         return self._better(tried, self._depth, score, LEAST_GAIN)
 
+    def diverges(self, depth: int) -> bool:
+        """Whether each training without a remedy did, at each learning rate tried."""
+        runs = [t.run for t in self.of("asked", "window") if t.run.depth == depth]
+        return all(run.status == "diverged" for run in runs)
+
     def is_unstable(self, depth: int) -> bool:
         """Whether the network, as asked or with what was confirmed, trains at some seeds only."""
         groups: dict[tuple[str, str | None], list[float]] = {}

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from torch import Tensor, nn
-from torch.utils._pytree import tree_leaves
+from torch.utils._pytree import tree_leaves, tree_map
 
 from .repeated_blocks import repeated_blocks
 
@@ -45,23 +45,38 @@ def tensor_of(output: Any) -> Tensor | None:
     return next((leaf for leaf in leaves if leaf.is_floating_point()), None)
 
 
+def with_first(output: Any, tensor: Tensor) -> Any:
+    """`output` with another tensor in the place of its first one of floating point."""
+    first = tensor_of(output)
+    return tree_map(lambda x: tensor if x is first else x, output)
+
+
 @contextmanager
 def watched(
     model: nn.Module, layers: dict[str, nn.Module], see: Callable[[str, Tensor], None]
 ) -> Iterator[None]:
     """Inside, each forward of `model` calls `see(name of the call, output)` for every output of
-    every layer; the hooks are gone afterwards, also after an error."""
+    every layer; the hooks are gone afterwards, also after an error.
+
+    An output that is a view and has a gradient is copied: what comes next may work on it in place,
+    which cuts a view, and no other tensor, off from what was seen of it.
+    """
     calls: Counter[str] = Counter()
 
     def begin(*_: Any) -> None:
         calls.clear()
 
-    def hook(name: str) -> Callable[..., None]:
-        def after(_module: nn.Module, _inputs: Any, output: Any) -> None:
+    def hook(name: str) -> Callable[..., Any]:
+        def after(_module: nn.Module, _inputs: Any, output: Any) -> Any:
             tensor = tensor_of(output)
-            if tensor is not None:
-                calls[name] += 1
-                see(name if calls[name] == 1 else f"{name}#{calls[name]}", tensor)
+            if tensor is None:
+                return output
+            if tensor.requires_grad and tensor._is_view():
+                tensor = tensor.clone()
+                output = with_first(output, tensor)
+            calls[name] += 1
+            see(name if calls[name] == 1 else f"{name}#{calls[name]}", tensor)
+            return output
 
         return after
 

@@ -35,6 +35,10 @@ _COSINE_ROWS = 64
 _SMALLEST = 1.4e-45
 
 
+OUTPUT = "the output"
+"""Named where all hidden layers are finite and the loss is not."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class LayerSignal:
     """One call of one layer. A root mean square that is not finite stays so.
@@ -57,8 +61,8 @@ class Signals:
     """Every layer on the path of depth, in the order of the forward.
 
     Attributes:
-        first_nonfinite: the first layer whose h is not finite; else, on the way back, the first
-            whose ∂L/∂h is not.
+        first_nonfinite: the first layer whose h is not finite, or `OUTPUT` where only the loss is
+            not; else, on the way back, the first whose ∂L/∂h is not.
         activations: units that are dead or saturated, by activation; see `dead_units`.
     """
 
@@ -168,11 +172,12 @@ def signals(model: nn.Module, inputs: Any, objective: Objective = random_directi
         LayerSignal(name=name, activation_rms=rms, gradient_rms=gradients.get(name), cosine=cosine)
         for name, (rms, cosine) in seen.items()
     )
+    forward = {layer.name: layer.activation_rms for layer in layers}
+    if not bool(loss.isfinite()):
+        forward[OUTPUT] = math.nan
     return Signals(
         layers=layers,
-        first_nonfinite=first_nonfinite(
-            {layer.name: layer.activation_rms for layer in layers}, gradients
-        ),
+        first_nonfinite=first_nonfinite(forward, gradients),
         activations=tuple(activations),
     )
 

@@ -11,9 +11,11 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from torch import Tensor, nn
+from torch.utils.hooks import RemovableHandle
 
 from .dead_units import Unresponsive, counted
 from .hidden import hidden_layers, watched, weight_layers
@@ -82,18 +84,26 @@ class TrainingProbe:
         outputs: dict[str, _Measured] = {}
         gradients: dict[str, _Measured] = {}
         cosines: dict[str, float | None] = {}
+        handles: list[RemovableHandle] = []
+
+        def read(name: str, gradient: Tensor) -> None:
+            gradients[name] = _norm(gradient), gradient.numel()
 
         # At once, since what comes next may work in place; kept tensors would take memory, too.
         def see(name: str, output: Tensor) -> None:
             outputs[name] = _norm(output.detach()), output.numel()
             cosines[name] = mean_cosine(output.detach())
             if output.requires_grad:
-                output.register_hook(lambda g: gradients.update({name: (_norm(g), g.numel())}))
+                handles.append(output.register_hook(partial(read, name)))
 
         with torch.no_grad():
             before = [weight.clone() for weight in self._weights.values()]
-        with watched(model, self._hidden, see), counted(model) as activations:
-            yield
+        try:
+            with watched(model, self._hidden, see), counted(model) as activations:
+                yield
+        finally:
+            for handle in handles:  # a layer may give out a parameter, which stays
+                handle.remove()
         backward = {name: gradients[name] for name in outputs if name in gradients}
         self.steps.append(
             StepSignals(

@@ -32,6 +32,10 @@ DIGITS_TRAIN = 1_000
 _DIGITS_SPLIT_SEED = 0
 
 
+# A label beyond is no class: the output layer and every count of labels would have as many rows.
+MOST_CLASSES = 1_000_000
+
+
 @dataclass(frozen=True)
 class Split:
     """`inputs`: (n, *input_shape) float32; `labels`: (n,) int64."""
@@ -200,7 +204,10 @@ def _split(part: str, pair: Any) -> Split:
     bad = int((~torch.isfinite(x.to(torch.float32))).flatten(1).any(1).sum())
     if bad:
         raise InputError(f"{part}: {bad} of {len(x)} inputs hold NaN or infinity")
-    wrong = y[(y != y.to(torch.int64)) | (y < 0)]
+    wrong = y[(y != y.to(torch.int64)) | (y < 0) | (y >= MOST_CLASSES)]
     if len(wrong):
-        raise InputError(f"{part}: labels are whole numbers from 0; found {wrong[0].item():g}")
+        raise InputError(
+            f"{part}: labels are whole numbers from 0 to below {MOST_CLASSES:,}; "
+            f"found {wrong[0].item():g}"
+        )
     return Split(x.to(torch.float32).contiguous(), y.to(torch.int64).contiguous())

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from reports.case import MARGIN, Case
 from reports.limits import judge, subjects
 from reports.limits_verdict import LimitsVerdict
 from tests.reports import experiments as planted
@@ -118,7 +119,7 @@ def test_degradation_compares_each_depth_at_its_best_learning_rate(
     (found,) = [each for each in judge(rows).limits if each.name == "degradation"]
     assert bool(found.symptoms) is fires
     if fires:
-        assert "by 9.0 points, each at its best learning rate" in found.symptoms[0]
+        assert "by 9.0 points, each at the best of its learning rates" in found.symptoms[0]
 
 
 def test_a_learning_rate_that_recovers_less_than_half_leaves_degradation() -> None:
@@ -321,7 +322,8 @@ def test_trainings_that_all_diverged_are_undetermined() -> None:
     verdict = judge(rows)
     assert named(verdict) == ("undetermined", None)
     assert verdict.evidence == ("loss is NaN",)
-    assert verdict.limits == ()
+    assert set(binds(verdict).values()) == {None}
+    assert verdict.outlook == ()
 
 
 def test_a_network_that_diverges_at_this_depth_only_does_as_well_as_chance() -> None:
@@ -337,6 +339,18 @@ def test_a_network_that_diverges_at_this_depth_only_does_as_well_as_chance() -> 
     assert verdict.remedies[0].points == pytest.approx(89.0)
 
 
+def test_trainings_that_were_cut_short_say_nothing_of_costs() -> None:
+    """Those that diverged: doublings are then those of depth, and remedies have no cost."""
+    rows = evidence(**UNFITTING, remedies=[planted.residual(0.99)])
+    for row in rows:
+        if row["kind"] == "trial" and row["role"] == "asked":
+            row |= planted.failed("diverged", "loss is NaN") | {"train_flops": 1.0}
+            row |= {"train_seconds": 1e-3}
+    verdict = judge(rows)
+    assert {each.cost_ratio for each in verdict.remedies} == {None}
+    assert Case(rows, MARGIN).doublings == 1.0
+
+
 @pytest.mark.parametrize("status", ["diverged", "ok"])
 def test_divergence_at_every_learning_rate_is_a_symptom_of_gradients(status: str) -> None:
     """With the layer where it began; at one that is too high it is none."""
@@ -345,7 +359,7 @@ def test_divergence_at_every_learning_rate_is_a_symptom_of_gradients(status: str
     for row in rows:
         if row["kind"] == "trial" and row["role"] == "asked":
             row |= lost
-    lower = planted.trial("window", fit=0.99) | {"learning_rate": planted.RATE / 10}
+    lower = planted.trial("window", fit=0.99) | {"learning_rate": planted.RATE / 100}
     rows.append(lower | (lost if status == "diverged" else {}))
     rows.append(planted.probe("nonfinite_step", 7.0, at="blocks.3"))
     verdict = judge(rows)
@@ -354,7 +368,8 @@ def test_divergence_at_every_learning_rate_is_a_symptom_of_gradients(status: str
     if status == "diverged":
         assert verdict.name == "gradients"
         assert (
-            "down to 0.001: in step 8 blocks.3 is the first layer not finite" in found.symptoms[0]
+            "down to 0.0001: in step 8 blocks.3 is the first that is not finite"
+            in found.symptoms[0]
         )
 
 

@@ -75,7 +75,7 @@ def test_an_undetermined_answer_says_what_would_settle_it() -> None:
     verdict = judge(evidence(fit=planted.UNFIT, held=planted.UNFIT_HELD, screen=planted.VANISHING))
     text = " ".join(printed(verdict).split())
     assert "is undetermined." in text
-    assert "To settle it: a remedy for gradients, tried on fresh seeds (without --quick)." in text
+    assert "To settle it: a remedy for gradients, which fires: none was tried." in text
     assert "not tested" in text
 
 

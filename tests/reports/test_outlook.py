@@ -72,9 +72,9 @@ def test_the_next_doubling_is_told_with_its_cost() -> None:
     words = next_doubling(Case(evidence(fit=RISING, held=RISING), MARGIN))
     assert words is not None
     assert words.startswith(
-        "twice the depth would be expected to bring 4.5 points (one-sided 95% bounds "
+        "twice the training FLOPs, by depth, would be expected to bring 4.5 points (one-sided "
     )
-    assert "; after 8.0 points and 6.0 points)" in words
+    assert "; after 8.0 points and 6.0 points a doubling)" in words
     assert "6.4e+10 FLOPs" in words
 
 

@@ -23,7 +23,7 @@ def symptoms(**values: float) -> tuple[str, ...]:
         ("trainable_depth", 33.0, 31.0, "by mean-field theory 31 layers are trainable"),
         ("last_cosine", 0.999, 0.9995, "different inputs are the same"),
         ("dead_share", 0.5, 0.51, "51% of the units give zero for every input"),
-        ("nonfinite_layers", 0.0, 1.0, "is the first layer not finite"),
+        ("nonfinite_layers", 0.0, 1.0, "is the first that is not finite"),
     ],
 )
 def test_each_threshold(quantity: str, below: float, above: float, words: str) -> None:
@@ -44,7 +44,7 @@ def test_an_unknown_number_is_no_symptom() -> None:
 def test_the_first_layer_that_is_not_finite_is_named() -> None:
     """It is where to look."""
     (found,) = gradient_symptoms([probe("nonfinite_layers", 1.0, at="blocks.7")])
-    assert found == "at initialisation blocks.7 is the first layer not finite"
+    assert found == "at initialisation blocks.7 is the first that is not finite"
 
 
 def test_a_factor_is_a_power_of_ten() -> None:

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from bench.measure.mean_field import mean_field
-from bench.measure.signals import LayerSignal, Signals, random_direction, signals, slope
+from bench.measure.signals import OUTPUT, LayerSignal, Signals, random_direction, signals, slope
 
 WIDTH = 256
 ROWS = 16
@@ -423,10 +423,12 @@ def test_the_first_layer_that_is_not_finite_is_named(value: float) -> None:
 
 
 def test_a_gradient_that_is_not_finite_names_the_layer_where_it_begins() -> None:
-    """On the way back the last layer comes first."""
+    """On the way back the last layer comes first; a loss that is not finite itself is named."""
     model = plain(4, 0, weight_variance=2.0)
-    found = signals(model, gaussian(0), lambda output: random_direction(output) * math.nan)
+    found = signals(model, gaussian(0), lambda output: (0 * output).abs().sqrt().sum())
     assert found.first_nonfinite == "4"
+    found = signals(model, gaussian(0), lambda output: random_direction(output) * math.nan)
+    assert found.first_nonfinite == OUTPUT
     assert (found.gradient_slope, found.gradient_ratio) == (None, None)
     assert found.activation_slope is not None
 

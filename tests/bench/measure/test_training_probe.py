@@ -201,6 +201,49 @@ def test_nothing_remains_after_a_watched_step() -> None:
     assert len(probe.steps) == 1
 
 
+class Positions(nn.Module):
+    """Gives out its parameter."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(5, 3))
+
+    def forward(self, _x: Tensor) -> Tensor:
+        return self.weight
+
+
+def test_nothing_remains_on_a_parameter_that_a_layer_gives_out() -> None:
+    """Its gradient is read, and its hook goes."""
+
+    class Added(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.positions, self.head = Positions(), nn.Linear(3, 2)
+
+        def forward(self, x: Tensor) -> Tensor:
+            return self.head(x + self.positions(x))
+
+    model = Added()
+    found = watched_step(model, normal(5, 3))
+    assert found.gradient_rms.keys() == {"positions"}
+    assert not model.positions.weight._backward_hooks
+
+
+def test_views_that_are_worked_on_in_place_are_seen() -> None:
+    """As if they were not."""
+
+    class Viewing(nn.Linear):
+        def forward(self, x: Tensor) -> Tensor:
+            return super().forward(x).view(-1, 3)
+
+    layers = [Viewing(3, 3), nn.Linear(3, 2)]
+    first, second = (
+        watched_step(nn.Sequential(layers[0], nn.ReLU(inplace=inplace), layers[1]), normal(5, 3))
+        for inplace in (False, True)
+    )
+    assert first.gradient_rms.keys() == second.gradient_rms.keys() == {"0"}
+
+
 def test_nothing_remains_after_an_error() -> None:
     """There is no entry for the step; the next one has its own."""
     model, probe = Twice(), TrainingProbe(every=1)

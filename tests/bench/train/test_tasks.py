@@ -31,6 +31,7 @@ def too_few_labels(): return {"train": (X, y[:-1]), "test": (X, y)}
 def empty(): return {"train": (X[:0], y[:0]), "test": (X, y)}
 def one_hot(): return {"train": (X, np.eye(2)[y]), "test": (X, y)}
 def negative(): return {"train": (X, y - 1), "test": (X, y)}
+def huge(): return {"train": (X, y + 10**12), "test": (X, y)}
 def fractions(): return {"train": (X, y + 0.5), "test": (X, y)}
 def no_label(): return {"train": (X, np.where(y, np.nan, 0.0)), "test": (X, y)}
 def other_shape(): return {"train": (X, y), "test": (X[:, :2], y)}
@@ -187,6 +188,7 @@ def test_checking_makes_no_data(user_file: str) -> None:
         ("data.py:empty", "with n > 0; got (0, 3)"),
         ("data.py:one_hot", "(20, 2)"),
         ("data.py:negative", "found -1"),
+        ("data.py:huge", "found 1e+12"),
         ("data.py:fractions", "label"),
         ("data.py:no_label", "label"),
         ("data.py:other_shape", "(2,)"),
