@@ -63,8 +63,8 @@ def limits(
     seeds: Annotated[
         str | None,
         typer.Option(
-            help="Beside the one that chooses; default: 3, quick 1; twice as many where a network "
-            "trains at some of them only."
+            help="Beside the one that chooses; default: 3, quick 1; twice as many where "
+            "seeds differ much."
         ),
     ] = None,
     epochs: Annotated[

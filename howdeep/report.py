@@ -60,7 +60,7 @@ def report(
         Unit | None, typer.Option(help="The unit of a CSV table's accuracies or errors.")
     ] = None,
     margin: Annotated[
-        str, typer.Option(help="Points of accuracy that are worth having, where limits are judged.")
+        str, typer.Option(help="Percentage points of accuracy that are worth having.")
     ] = "1pp",
 ) -> None:
     """Say how deep the network should be: best and sufficient depth, their costs, what was tried.

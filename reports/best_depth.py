@@ -1,29 +1,45 @@
 """How deep should the network be: a verdict per family and task, from accuracies and costs.
 
-Depths are compared with the best one only, two-sided at 5%. What is not claimed: nothing is said
-about depths that were not tried, and no curve is fitted through those that were.
+Which depths may be the best is said by `confidence_set`, which deeper ones are worse by `decline`.
+What is not claimed: nothing is said about depths that were not tried, and no curve is fitted
+through those that were.
 """
 
 import math
-from collections.abc import Sequence
-from dataclasses import asdict, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 
 from .budget import Budget, fits_all
+from .confidence_set import Candidate, candidates
 from .costs import CostTable, DepthCost
-from .estimates import CONFIDENCE, Comparison, Estimate, Moments, compare
+from .decline import decline_p_values
+from .estimates import ALPHA, CONFIDENCE, Comparison, Estimate, Moments, compare
+from .margin import MARGIN
+from .separation import separations
 from .sweep import Sweep, TrainingCost
 from .verdict import DepthRow, Gain, Limit, Verdict, Within
+from .within_margin import within_margin
 
 
-def judge(sweep: Sweep, costs: CostTable | None = None, budgets: Sequence[Budget] = ()) -> Verdict:
-    """The verdict on one sweep; costs: the family's costs in the setting that fits the sweep."""
+def judge(
+    sweep: Sweep,
+    costs: CostTable | None = None,
+    budgets: Sequence[Budget] = (),
+    *,
+    margin: float = MARGIN,
+) -> Verdict:
+    """The verdict on one sweep.
+
+    Args:
+        costs: the family's costs in the setting that fits the sweep.
+        margin: accuracy (a fraction) that the user cares for.
+    """
     estimates = sweep.estimates
     best = best_estimate(estimates)
-    against = compare_with_best(estimates, best)
+    standing = stand(estimates)
     testable = best is not None and best.tested is not None
-    members = tuple(each.depth for each in estimates if not _is_worse(against, each.depth))
     gains, doubling_of, gain_notes = _gains(sweep, costs)
-    rows = _rows(sweep, costs, gains, against)
+    rows = _rows(sweep, costs, gains, standing)
     within = tuple(_within(budget, rows) for budget in budgets)
     return Verdict(
         family=sweep.family,
@@ -32,11 +48,14 @@ def judge(sweep: Sweep, costs: CostTable | None = None, budgets: Sequence[Budget
         metric=sweep.metric,
         n_depths=len(estimates),
         best_depth=best.depth if best else None,
-        sufficient_depth=members[0] if testable else None,
-        confidence_set=members if testable else (),
+        sufficient_depth=standing.members[0] if testable else None,
+        confidence_set=standing.members if testable else (),
         confidence=CONFIDENCE if testable else None,
-        shape=shape(estimates, against),
-        declines_from=declines_from(estimates, against),
+        margin=margin,
+        within_margin=within_margin(estimates, margin),
+        to_separate=separations(estimates, standing.candidates),
+        shape=shape(standing),
+        declines_from=declines_from(standing),
         censored=best is not None and best.depth == max(sweep.tried),
         gains=gains,
         doubling_of=doubling_of,
@@ -55,60 +74,83 @@ def best_estimate(estimates: Sequence[Estimate]) -> Estimate | None:
     return max(estimates, key=lambda each: (each.mean, -each.depth), default=None)
 
 
-def compare_with_best(
-    estimates: Sequence[Estimate], best: Estimate | None
-) -> dict[int, Comparison | None]:
-    """Each other depth against the best one; null where nothing is known of the noise."""
-    return {
-        each.depth: _compared(best.tested, each.tested)
-        for each in estimates
-        if best is not None and each.depth != best.depth
-    }
+@dataclass(frozen=True)
+class Standing:
+    """The depths against each other, the shallowest first.
+
+    Attributes:
+        best: the depth with the best mean; null without any.
+        candidates, declines: by depth, those whose noise is known; see `confidence_set` and
+            `decline`.
+    """
+
+    depths: tuple[int, ...]
+    best: int | None
+    candidates: Mapping[int, Candidate]
+    declines: Mapping[int, float]
+
+    @property
+    def members(self) -> tuple[int, ...]:
+        """Depths that may truly be the best."""
+        found = self.candidates
+        return tuple(d for d in self.depths if d not in found or found[d].is_member)
+
+    @property
+    def beyond(self) -> dict[int, bool]:
+        """The depths beyond the best, and whether each is significantly worse than a shallower
+        one."""
+        return {
+            depth: self.declines.get(depth, 1.0) < ALPHA
+            for depth in self.depths
+            if self.best is not None and depth > self.best
+        }
+
+
+def stand(estimates: Sequence[Estimate]) -> Standing:
+    """Compares all depths whose noise is known."""
+    best = best_estimate(estimates)
+    tested = {each.depth: each.tested for each in estimates if each.tested is not None}
+    moments = list(tested.values())
+    return Standing(
+        depths=tuple(each.depth for each in estimates),
+        best=best.depth if best else None,
+        candidates=dict(zip(tested, candidates(moments), strict=True)) if tested else {},
+        declines=dict(zip(tested, decline_p_values(moments), strict=True)),
+    )
+
+
+def shape(standing: Standing) -> str:
+    """How accuracy goes with depth.
+
+    - `undetermined`: fewer than two depths, or each of them may be the best.
+    - `declining`: some depth beyond the best is significantly worse than a shallower one.
+    - `rising`: the deepest is best, and the depth before it is not.
+    - `plateau`: anything else, as nothing past the sufficient depth gains significantly and nothing
+      beyond the best is significantly worse.
+    """
+    members = standing.members
+    if any(standing.beyond.values()):
+        return "declining"
+    if len(members) == len(standing.depths):
+        return "undetermined"
+    *_, before, deepest = standing.depths
+    return "rising" if standing.best == deepest and before not in members else "plateau"
+
+
+def declines_from(standing: Standing) -> int | None:
+    """The shallowest depth beyond the best that is significantly worse, unless accuracy comes back.
+
+    If the deepest depth is not worse, the loss between them is a dip and no decline begins
+    anywhere: null. A depth in between that is not worse moves the start past itself.
+    """
+    start = None
+    for depth, worse in standing.beyond.items():
+        start = (start or depth) if worse else None
+    return start
 
 
 def _compared(first: Moments | None, second: Moments | None) -> Comparison | None:
     return compare(first, second) if first and second else None
-
-
-def _is_worse(against: dict[int, Comparison | None], depth: int) -> bool:
-    comparison = against.get(depth)
-    return comparison is not None and comparison.significantly_worse
-
-
-def shape(estimates: Sequence[Estimate], against: dict[int, Comparison | None]) -> str:
-    """How accuracy goes with depth.
-
-    - `undetermined`: fewer than two depths, or none can be told from the best.
-    - `declining`: some depth beyond the best is significantly worse.
-    - `rising`: the deepest is best, and significantly better than the depth before it.
-    - `plateau`: anything else, as nothing past the sufficient depth gains significantly and nothing
-      beyond the best is significantly worse.
-    """
-    depths = [each.depth for each in estimates]
-    worse = [depth for depth in depths if _is_worse(against, depth)]
-    if not worse:
-        return "undetermined"
-    (best,) = [depth for depth in depths if depth not in against]
-    if worse[-1] > best:
-        return "declining"
-    return "rising" if best == depths[-1] and worse[-1] == depths[-2] else "plateau"
-
-
-def declines_from(
-    estimates: Sequence[Estimate], against: dict[int, Comparison | None]
-) -> int | None:
-    """The shallowest depth beyond the best that is significantly worse, unless accuracy comes back.
-
-    If the deepest depth cannot be told from the best, the loss between them is a dip and no decline
-    begins anywhere: null. A depth in between that cannot be told from the best moves the start past
-    itself.
-    """
-    best = best_estimate(estimates)
-    start = None
-    for each in estimates:
-        if best is not None and each.depth > best.depth:
-            start = (start or each.depth) if _is_worse(against, each.depth) else None
-    return start
 
 
 def _gains(sweep: Sweep, costs: CostTable | None) -> tuple[tuple[Gain, ...], str, tuple[str, ...]]:
@@ -143,7 +185,7 @@ def _rows(
     sweep: Sweep,
     costs: CostTable | None,
     gains: Sequence[Gain],
-    against: dict[int, Comparison | None],
+    standing: Standing,
 ) -> tuple[DepthRow, ...]:
     cost = {each.depth: each for each in costs.depths} if costs else {}
     train = {each.depth: each for each in sweep.train}
@@ -155,7 +197,8 @@ def _rows(
             train=train.get(depth),
             accuracy=accuracy.get(depth),
             gain=gain.get(depth),
-            against_best=against.get(depth),
+            candidate=standing.candidates.get(depth),
+            decline_p=standing.declines.get(depth),
         )
         for depth in sorted({*cost, *sweep.training_costs})
     )

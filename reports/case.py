@@ -30,9 +30,6 @@ ALPHA = 0.05
 TUNED = Compared("tuned", FIT)
 MORE = Compared("more", HELD_OUT)
 
-MARGIN = 0.01
-"""The least accuracy that a user cares for, and the default of `--margin`."""
-
 ABOVE_CHANCE = 0.05
 """Training accuracy above that of guessing from which a network has learnt something."""
 

@@ -4,9 +4,7 @@ Two sources of noise are known here: an accuracy is measured on a limited number
 (binomial), and a training is one of many that could have been (the spread over seeds). Runs with
 several seeds show both; a single run shows only the first, and the result says so.
 
-Left out on purpose: no correction for comparing many depths (a confidence set that is a little too
-small names a deeper sufficient depth, and the intervals are printed), and no fitted curve of
-accuracy against depth (saturating fits cannot see a turn).
+Left out on purpose: a fitted curve of accuracy against depth (saturating fits cannot see a turn).
 """
 
 import math
@@ -16,10 +14,14 @@ from dataclasses import dataclass
 
 from scipy.special import expit, stdtr, stdtrit
 
+from .moderation import Prior, prior_of
+
 CONFIDENCE = 0.95
 ALPHA = 1 - CONFIDENCE
 # Examples behind an accuracy where nobody said how many: the test split of CIFAR-10 and of MNIST.
 ASSUMED_EXAMPLES = 10_000
+# Degrees of freedom that the other depths' spreads may be worth: depths do differ in them.
+MOST_BORROWED = 5
 
 
 @dataclass(frozen=True)
@@ -28,11 +30,13 @@ class Moments:
 
     Attributes:
         degrees_of_freedom: of the variance; infinite where the variance is known.
+        borrowed: of these, those that are the other depths'.
     """
 
     mean: float
     variance_of_mean: float
     degrees_of_freedom: float
+    borrowed: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -43,11 +47,6 @@ class Comparison:
     low: float
     high: float
     p_value: float
-
-    @property
-    def significantly_worse(self) -> bool:
-        """Is the second mean lower than the first, beyond the noise?"""
-        return self.difference < 0 and self.p_value < ALPHA
 
 
 @dataclass(frozen=True)
@@ -131,9 +130,10 @@ def estimate_depths(observations: Sequence[Observations]) -> tuple[Estimate, ...
     Where any depth has several seeds, depths are tested on the empirical logit of their accuracies.
     Why logit: the spread between seeds shrinks near 100%, so on the raw scale one collapsed depth
     has a variance that hides every other difference; on the logit scale spreads are comparable.
-    The variance of a depth is never taken below the binomial variance of one run's evaluation:
-    three seeds that agree by luck are not certain. A depth with one seed borrows the pooled
-    variance of the others. Where every depth has one run, depths are tested as two proportions.
+    The variance of a depth is drawn towards those of the others (see `moderation`), and never taken
+    below the binomial variance of one run's evaluation: three seeds that agree by luck are not
+    certain. A depth with one seed borrows the variance of the others. Where every depth has one
+    run, depths are tested as two proportions.
     """
     ordered = sorted(observations, key=lambda each: each.depth)
     repeated = any(len(each.accuracies) > 1 for each in ordered)
@@ -164,34 +164,41 @@ def _moments(observations: Sequence[Observations], scale: _Scale) -> Mapping[int
         ]
         for each in observations
     }
-    pooled = _pooled(list(values.values()))
+    spreads = [
+        (statistics.variance(sorted(each)), len(each) - 1)
+        for each in values.values()
+        if len(each) > 1
+    ]
+    prior = prior_of(spreads, most=MOST_BORROWED)
+    pooled = _pooled(spreads)
     return {
-        each.depth: _moments_of(each, values[each.depth], pooled, scale) for each in observations
+        each.depth: _moments_of(each, values[each.depth], prior, pooled, scale)
+        for each in observations
     }
 
 
 def _moments_of(
-    each: Observations, values: list[float], pooled: tuple[float, int] | None, scale: _Scale
+    each: Observations,
+    values: list[float],
+    prior: Prior,
+    pooled: tuple[float, int] | None,
+    scale: _Scale,
 ) -> Moments | None:
     count = len(values)
     binomial = scale.binomial_variance(_mean(each.accuracies), each.n_examples or ASSUMED_EXAMPLES)
     if count > 1:
-        variance = max(statistics.variance(sorted(values)), binomial)
-        return Moments(_mean(values), variance / count, count - 1)
+        variance, freedom = prior.moderated(statistics.variance(sorted(values)), count - 1)
+        borrowed = max(0.0, freedom - (count - 1))
+        return Moments(_mean(values), max(variance, binomial) / count, freedom, borrowed)
     if pooled is not None:
-        variance, freedom = pooled
-        return Moments(values[0], max(variance, binomial), freedom)
+        return Moments(values[0], max(pooled[0], binomial), pooled[1], pooled[1])
     return Moments(values[0], binomial, math.inf) if each.n_examples else None
 
 
-def _pooled(samples: Sequence[Sequence[float]]) -> tuple[float, int] | None:
+def _pooled(spreads: Sequence[tuple[float, int]]) -> tuple[float, int] | None:
     """The variance between seeds over all depths that have several; its degrees of freedom."""
-    several = sorted(sorted(values) for values in samples if len(values) > 1)
-    freedom = sum(len(values) - 1 for values in several)
-    if not freedom:
-        return None
-    total = math.fsum((len(values) - 1) * statistics.variance(values) for values in several)
-    return total / freedom, freedom
+    freedom = sum(each for _, each in spreads)
+    return (math.fsum(v * f for v, f in sorted(spreads)) / freedom, freedom) if freedom else None
 
 
 def _mean(values: Sequence[float]) -> float:
@@ -202,7 +209,7 @@ def _accuracy_interval(logit: Moments | None) -> tuple[float | None, float | Non
     """A t interval on the logit scale, carried back: it never leaves 0 to 1."""
     if logit is None:
         return None, None
-    reach = _quantile(logit.degrees_of_freedom) * math.sqrt(logit.variance_of_mean)
+    reach = _quantile(logit.degrees_of_freedom, 1 - ALPHA / 2) * math.sqrt(logit.variance_of_mean)
     return float(expit(logit.mean - reach)), float(expit(logit.mean + reach))
 
 
@@ -213,16 +220,26 @@ def compare(first: Moments, second: Moments) -> Comparison:
     p1(1-p1)/n1 + p2(1-p2)/n2.
     """
     difference = second.mean - first.mean
-    variance = first.variance_of_mean + second.variance_of_mean
-    uncertain = math.fsum(
-        each.variance_of_mean**2 / each.degrees_of_freedom for each in (first, second)
-    )
-    freedom = variance**2 / uncertain if uncertain else math.inf
-    error = math.sqrt(variance)
-    reach = _quantile(freedom) * error
+    error, freedom = _error(first, second)
+    reach = _quantile(freedom, 1 - ALPHA / 2) * error
     p_value = 2 * float(stdtr(freedom, -abs(difference) / error))
     return Comparison(difference, difference - reach, difference + reach, p_value)
 
 
-def _quantile(degrees_of_freedom: float) -> float:
-    return float(stdtrit(degrees_of_freedom, 1 - ALPHA / 2))
+def upper_bound(first: Moments, second: Moments) -> float:
+    """Of the second mean less the first, one-sided at 95%; Welch's."""
+    error, freedom = _error(first, second)
+    return second.mean - first.mean + _quantile(freedom, CONFIDENCE) * error
+
+
+def _error(first: Moments, second: Moments) -> tuple[float, float]:
+    """Of a difference: its standard error, and Welch's degrees of freedom."""
+    variance = first.variance_of_mean + second.variance_of_mean
+    uncertain = math.fsum(
+        each.variance_of_mean**2 / each.degrees_of_freedom for each in (first, second)
+    )
+    return math.sqrt(variance), variance**2 / uncertain if uncertain else math.inf
+
+
+def _quantile(degrees_of_freedom: float, level: float) -> float:
+    return float(stdtrit(degrees_of_freedom, level))

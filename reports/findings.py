@@ -7,12 +7,12 @@ from typing import Any
 
 from .best_depth import judge
 from .budget import Budget, fits_all
-from .case import MARGIN
 from .costs import CostTable, best_match, cost_tables
 from .efficiency import EfficiencyTable, efficiency_tables
 from .limits import judge as judge_limits
 from .limits import subjects
 from .limits_verdict import LimitsVerdict
+from .margin import MARGIN
 from .sweep import Sweep, sweeps
 from .tables import CELL_KEY, Row, Tables, records, unknown_as_none
 from .twins import twin_sentences
@@ -90,14 +90,14 @@ def find(tables: Tables, budgets: Sequence[Budget] = (), *, margin: float = MARG
     """All findings of these tables.
 
     Args:
-        margin: the least accuracy (a fraction) that counts when limits are judged.
+        margin: the least accuracy (a fraction) that the user cares for.
     """
     costs = cost_tables(tables)
     found = sweeps(tables)
     chosen = [_costs_for(sweep, costs) for sweep in found]
     limits = tuple(judge_limits(rows, margin=margin) for rows in subjects(tables.limits))
     verdicts = tuple(
-        _limited(judge(sweep, table, budgets), limits)
+        _limited(judge(sweep, table, budgets, margin=margin), limits)
         for sweep, table in zip(found, chosen, strict=True)
     )
     others = tuple(table for table in costs if table not in chosen)

@@ -9,10 +9,11 @@ fires, and its remedy alone wins: paired over seeds that did not choose the reme
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from .case import ALPHA, MARGIN, Case
+from .case import ALPHA, Case
 from .hints import structure_hints
 from .limit_tests import HALF, TESTS, LimitTest
 from .limits_verdict import LimitFinding, LimitsVerdict
+from .margin import MARGIN
 from .outlook import outlook
 from .paired import Paired, holm
 from .remedies import ranked

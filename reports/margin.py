@@ -4,6 +4,9 @@ import re
 
 from .errors import InputError
 
+MARGIN = 0.01
+"""A fraction of accuracy: what is taken where nobody says otherwise."""
+
 _POINTS = re.compile(r"\s*([0-9]+(?:\.[0-9]*)?|\.[0-9]+)\s*(?:pp|%|points?)?\s*")
 
 

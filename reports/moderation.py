@@ -40,12 +40,13 @@ class Prior:
         return variance, max(1.0, min(total, self.pooled_freedom))
 
 
-def prior_of(spreads: Sequence[tuple[float, int]]) -> Prior:
+def prior_of(spreads: Sequence[tuple[float, int]], *, most: float = math.inf) -> Prior:
     """From the moments of the logarithms of the variances (Smyth 2004, section 6.2). Of fewer than
     three nothing is learnt.
 
     Args:
         spreads: variance and degrees of freedom of each group.
+        most: degrees of freedom that the prior may be worth. Few groups look alike by luck.
     """
     known = [(variance, freedom) for variance, freedom in spreads if variance > 0]
     pooled_freedom = sum(freedom for _, freedom in spreads)
@@ -61,8 +62,8 @@ def prior_of(spreads: Sequence[tuple[float, int]]) -> Prior:
     )
     if excess <= 0:  # the variances differ no more than chance would have it: one for all
         pooled = math.fsum(variance * freedom for variance, freedom in known) / pooled_freedom
-        return Prior(pooled, math.inf, pooled_freedom)
-    freedom = 2 * _inverse_trigamma(excess)
+        return Prior(pooled, most, pooled_freedom)
+    freedom = min(most, 2 * _inverse_trigamma(excess))
     variance = math.exp(mean + float(digamma(freedom / 2)) - math.log(freedom / 2))
     return Prior(variance, freedom, pooled_freedom)
 

@@ -5,8 +5,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from .budget import Budget
+from .confidence_set import Candidate
 from .costs import DepthCost, Setting
-from .estimates import Comparison, Estimate
+from .estimates import Estimate
+from .separation import Separation
 
 
 @dataclass(frozen=True)
@@ -65,14 +67,16 @@ class DepthRow:
     Attributes:
         train, accuracy: on the training split, and of the verdict's metric.
         gain: from the depth before it.
-        against_best: null for the best depth, and where nothing is known of the noise.
+        candidate: as the best of all; null where nothing is known of the noise.
+        decline_p: that no shallower depth is truly better, for all depths together; null as well.
     """
 
     cost: DepthCost
     train: Estimate | None
     accuracy: Estimate | None
     gain: Gain | None
-    against_best: Comparison | None
+    candidate: Candidate | None
+    decline_p: float | None
 
     @property
     def depth(self) -> int:
@@ -87,6 +91,9 @@ class Verdict:
     Attributes:
         knobs: what the family was built with, defaults included; empty where that is unknown.
         confidence_set: the depths that cannot be told from the best; empty if nothing can be.
+        margin: accuracy (a fraction) that the user cares for.
+        within_margin: the depths shown to be less than it behind the best; see `within_margin`.
+        to_separate: what it takes to tell the confidence set's others from the best.
         declines_from: the shallowest depth from which on accuracy is significantly worse.
         censored: the best depth is the deepest that was tried.
         doubling_of: what the gains are per doubling of, `FLOPs` or `depth`.
@@ -104,6 +111,9 @@ class Verdict:
     sufficient_depth: int | None
     confidence_set: tuple[int, ...]
     confidence: float | None
+    margin: float
+    within_margin: tuple[int, ...]
+    to_separate: tuple[Separation, ...]
     shape: str
     declines_from: int | None
     censored: bool
@@ -135,6 +145,9 @@ class Verdict:
             "under_budget": [within.as_dict() for within in self.under_budget],
             "limit": self.limit.as_dict(),
             "notes": list(self.notes),
+            "margin": self.margin,
+            "within_margin": list(self.within_margin),
+            "to_separate": [each.as_dict() for each in self.to_separate],
         }
 
     def row(self, depth: int) -> DepthRow:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from .budget import Budget
-from .estimates import Estimate
+from .estimates import ALPHA, Estimate
 from .verdict import DepthRow, Verdict, Within
 
 PRICED = {
@@ -26,6 +26,8 @@ def paragraph(verdict: Verdict) -> str:
         f"The best depth is {verdict.best_depth}, with {_at(verdict, verdict.best_depth)} "
         f"{verdict.metric.replace('_', ' ')}.",
         *_sufficient(verdict),
+        *_to_separate(verdict),
+        *_within_margin(verdict),
         _shape(verdict),
         *_prices(verdict),
         *(f"Depth {depth} gave no accuracy ({end})." for depth, end in verdict.failed.items()),
@@ -46,10 +48,13 @@ def percent(verdict: Verdict, estimate: Estimate | None) -> str:
 
 
 def p_value(row: DepthRow) -> str:
-    """The p value against the best depth, as it is printed."""
-    if row.against_best is None:
+    """That the depth is the best, as it is printed; corrected for all that it is compared with."""
+    return _p_words(None if row.candidate is None else row.candidate.p_value)
+
+
+def _p_words(value: float | None) -> str:
+    if value is None:
         return "p unknown"
-    value = row.against_best.p_value
     return "p<0.001" if value < 0.001 else f"p={value:.2g}"
 
 
@@ -73,6 +78,24 @@ def _sufficient(verdict: Verdict) -> Iterator[str]:
             f"({p_value(verdict.row(depth))}; 95% confidence set: "
             f"{_listed(verdict.confidence_set)})."
         )
+
+
+def _to_separate(verdict: Verdict) -> Iterator[str]:
+    """For the sufficient depth: the others of the set are in the JSON."""
+    for each in verdict.to_separate:
+        if each.depth == verdict.sufficient_depth:
+            if each.seeds is not None:
+                yield f"To tell {each.depth} from it would take some {each.seeds:,} seeds a depth."
+            elif each.examples is not None:
+                yield f"To tell {each.depth} from it would take some {each.examples:,} examples."
+
+
+def _within_margin(verdict: Verdict) -> Iterator[str]:
+    """Where a depth beside the best is shown to be as good."""
+    others = [each for each in verdict.within_margin if each != verdict.best_depth]
+    if others:
+        points = f"{100 * verdict.margin:.2g} point{'' if verdict.margin == 0.01 else 's'}"
+        yield f"Shown to be within {points} of the best: {_listed(others)}."
 
 
 def _listed(depths: tuple[int, ...] | list[int]) -> str:
@@ -100,7 +123,8 @@ def _decline(verdict: Verdict) -> str:
     first = next((row for row in worse if row.depth == start), worse[0])
     shown = [first, *(worse[-1:] if worse[-1] is not first else [])]
     numbers = ", ".join(
-        f"{percent(verdict, row.accuracy)} at {row.depth} ({p_value(row)})" for row in shown
+        f"{percent(verdict, row.accuracy)} at {row.depth} ({_p_words(row.decline_p)})"
+        for row in shown
     )
     if start is None:
         return f"A depth past it is significantly worse, yet the deepest is not: {numbers}."
@@ -109,7 +133,7 @@ def _decline(verdict: Verdict) -> str:
 
 def _is_worse_beyond(verdict: Verdict, row: DepthRow) -> bool:
     beyond = verdict.best_depth is not None and row.depth > verdict.best_depth
-    return beyond and row.against_best is not None and row.against_best.significantly_worse
+    return beyond and row.decline_p is not None and row.decline_p < ALPHA
 
 
 def _prices(verdict: Verdict) -> Iterator[str]:

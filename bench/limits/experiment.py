@@ -205,16 +205,27 @@ class Experiment:
 
     def _confirm(self) -> None:
         """The best remedy of each limit, and the best learning rate, with fresh seeds; with twice
-        as many where a network trains at some of them only. Whether they are added depends on the
-        spread and not on who wins, so that the tests stay what they are (Stein 1945)."""
+        as many where seeds differ much, also of the network as asked and the best shallower ones.
+        Whether they are added depends on the spread and not on who wins, so that the tests stay
+        what they are (Stein 1945)."""
         best = [self._best_of(limit) for limit in dict.fromkeys(r.limit for r in REMEDIES)]
         best += [self._tuned()]
         chosen = [each for each in best if each is not None]
         first, more = self._fresh_seeds, range(self._seeds + 1, 2 * self._seeds + 1)
         self._train(self._confirmations(chosen, first))
         if self._known.is_unstable(self._asked.depth):
-            asked = [Planned(role="asked", training=t) for t in self._seeded(self._asked, more)]
-            self._train([*asked, *self._confirmations(chosen, more)])
+            depths = {self._known.best_shallower(score) for score in (fit, held_out)}
+            compared = [("asked", self._asked)]
+            compared += [
+                ("shallower", dataclasses.replace(self._asked, depth=depth))
+                for depth in sorted(each for each in depths if each is not None)
+            ]
+            planned = [
+                Planned(role=role, training=training)
+                for role, each in compared
+                for training in self._seeded(each, more)
+            ]
+            self._train([*planned, *self._confirmations(chosen, more)])
 
     def _confirmations(self, chosen: Iterable[Planned], seeds: Iterable[int]) -> list[Planned]:
         return [

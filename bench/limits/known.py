@@ -10,8 +10,8 @@ from .evidence import Planned, Trial
 # A remedy that wins less accuracy than this on the seed that chooses is not tried on others.
 LEAST_GAIN = 0.01
 
-# Standard deviation of training accuracies over seeds above which some trainings fail.
-UNSTABLE = 0.1
+# Standard deviation of training accuracies over seeds above which a few seeds resolve nothing.
+UNSTABLE = 0.05
 
 Score = Callable[[RunRecord], float | None]
 """From a run to an accuracy, a fraction; None where it is not known."""
@@ -60,7 +60,8 @@ class Known:
         return all(run.status == "diverged" for run in runs)
 
     def is_unstable(self, depth: int) -> bool:
-        """Whether the network, as asked or with what was confirmed, trains at some seeds only."""
+        """Whether the network, as asked or with what was confirmed, trains much better at some
+        seeds than at others."""
         groups: dict[tuple[str, str | None], list[float]] = {}
         for trial in self.of("asked", "confirmation"):
             accuracy = self._scored(trial.run, fit)

@@ -41,6 +41,15 @@ CASES = (
         "tanh at a third of the critical variance: gradients vanish",
     ),
     _case(
+        "xavier-relu", "mlp:init=xavier,width=128", 40, "gradients",
+        "ReLU with Xavier: gradients halve in two layers; at a tenth of the rate half of the seeds "
+        "train all the same",
+    ),
+    _case(
+        "tanh-normal", "mlp:activation=tanh,init=normal,width=100", 24, "gradients",
+        "tanh with weights of deviation 0.01: gradients vanish",
+    ),
+    _case(
         "digits-default-init", "mlp:width=50", 20, "gradients",
         "ReLU with the default init: gradients shrink by 2.4 a layer", task="digits",
     ),
@@ -72,6 +81,11 @@ CASES = (
         options=("--optimizer", "sgd", "--lr", "0.001", "--weight-decay", "0"),
     ),
     _case(
+        "slow-rmsprop", "mlp:norm=layer,residual=true,width=64", 12, "optimization",
+        "RMSProp at a hundredth of a good learning rate: misleads to degradation",
+        options=("--optimizer", "rmsprop", "--lr", "0.00001"),
+    ),
+    _case(
         "large-gap", "mlp:norm=batch,residual=true,width=200", 8, "data none compute",
         "100% of 1,000 training samples and half of the others: a large gap that depth does not "
         "widen misleads to overfitting", task="mnist1d:train=1000",
@@ -83,6 +97,14 @@ CASES = (
     _case(
         "few-signals", "resnet", 32, "overfitting data",
         "200 training samples and a deep residual net", task="mnist1d:train=200",
+    ),
+    _case(
+        "fewer-signals", "resnet:width=24", 26, "overfitting data",
+        "150 training samples and a deep residual net", task="mnist1d:train=150",
+    ),
+    _case(
+        "saturated-perceptron", "mlp:norm=batch,residual=true,width=128", 10, "compute data none",
+        "an easy task that shallower nets nearly saturate", task="digits",
     ),
     _case(
         "saturated", "resnet:width=16", 16, "compute",

@@ -23,7 +23,7 @@ _TRIAL = (
 # Of the probes, those that symptoms are read from.
 _PROBES = (
     "log_gradient_change", "trainable_depth", "last_cosine", "dead_share", "nonfinite_layers",
-    "early_stopping_gain",
+    "nonfinite_step", "early_stopping_gain",
 )  # fmt: skip
 
 

@@ -122,7 +122,8 @@ def test_the_json_has_the_keys_of_the_contract(tmp_path: Path) -> None:
     assert list(first) == [
         "family", "task", "metric", "n_depths", "best_depth", "sufficient_depth",
         "confidence_set", "confidence", "shape", "declines_from", "censored",
-        "gain_per_doubling", "under_budget", "limit", "notes",
+        "gain_per_doubling", "under_budget", "limit", "notes", "margin", "within_margin",
+        "to_separate",
     ]  # fmt: skip
     assert list(first["gain_per_doubling"][0]) == ["from", "to", "points", "low", "high"]
     assert first["under_budget"] == [{"budget": "latency_seconds<=0.001", "depth": 8}]

@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
-from reports.case import MARGIN, Case
+from reports.case import Case
 from reports.limits import judge, subjects
 from reports.limits_verdict import LimitsVerdict
+from reports.margin import MARGIN
 from tests.reports import experiments as planted
 from tests.reports.experiments import HELD, LEVEL, OVERFIT_HELD, UNFIT, UNFIT_HELD, evidence
 

@@ -7,7 +7,8 @@ import random
 import numpy as np
 import pytest
 
-from reports.case import MARGIN, Case
+from reports.case import Case
+from reports.margin import MARGIN
 from reports.outlook import learning_rate_windows, next_doubling, next_gain
 from reports.paired import Paired
 from tests.reports import experiments as planted

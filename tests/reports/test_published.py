@@ -45,8 +45,8 @@ def test_the_cifar_resnets_of_the_paper_decline_at_1202_and_56_layers_suffice(
     assert found["metric"] == "error"
     assert found["family"] == "table"
     assert found["n_depths"] == 6
-    assert verdict.row(56).against_best.p_value == pytest.approx(0.126, abs=0.002)
-    assert verdict.row(1202).against_best.p_value == pytest.approx(4.1e-5, rel=0.2)
+    assert verdict.row(56).candidate.lead == pytest.approx(1.53, abs=0.005)
+    assert verdict.row(1202).candidate.lead == pytest.approx(4.1, abs=0.05)
 
 
 def test_a_reimplementation_that_still_improves_is_censored(tmp_path: Path) -> None:
@@ -69,7 +69,7 @@ def test_from_101_to_152_layers_imagenet_gains_nothing_that_can_be_told(tmp_path
     assert last["points"] == pytest.approx(0.28 / 0.561, rel=0.01)
     assert 0 < first["low"] < first["points"] < first["high"]
     assert verdict.doubling_of == "FLOPs"
-    assert verdict.row(101).against_best.p_value == pytest.approx(0.289, abs=0.003)
+    assert verdict.row(101).candidate.lead == pytest.approx(1.06, abs=0.005)
 
 
 def test_imagenet_resnets_are_censored_at_200(tmp_path: Path) -> None:

@@ -113,7 +113,9 @@ def test_a_network_that_trains_at_some_seeds_only_has_twice_as_many() -> None:
     assert sorted(e.training.seed for e in lab.of("asked")) == [0, 1, 2, 3, 4, 5, 6]
     clipped = [e.training.seed for e in lab.of("confirmation") if e.remedy == "gradient clipping"]
     assert sorted(clipped) == [1, 2, 3, 4, 5, 6]
-    assert not any(e.training.seed > 3 for e in lab.of("shallower") + lab.of("data"))
+    more = {(e.training.depth, e.training.seed) for e in lab.of("shallower") if e.training.seed > 3}
+    assert more == {(2, 4), (2, 5), (2, 6)}
+    assert not any(e.training.seed > 3 for e in lab.of("data"))
 
 
 def test_what_wins_nothing_is_not_confirmed() -> None:
