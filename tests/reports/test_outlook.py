@@ -9,7 +9,7 @@ import pytest
 
 from reports.case import Case
 from reports.margin import MARGIN
-from reports.outlook import learning_rate_windows, next_doubling, next_gain
+from reports.outlook import learning_rate_windows, next_doubling, next_gain, step_costs
 from reports.paired import Paired
 from tests.reports import experiments as planted
 from tests.reports.experiments import RISING, evidence
@@ -94,6 +94,20 @@ def test_two_classes_have_a_window_of_learning_rates(best: float, window: bool) 
         if window
         else "depth 32 trains at no learning rate tried from 0.001 to 0.1"
     )
+
+
+def test_steps_cost_time_and_memory() -> None:
+    """The shallowest depth first; without a figure the depth is left out."""
+    costs = {16: (0.02, 2e6), 32: (0.05, 4.25e6), 8: (0.01, None)}
+    rows = evidence()
+    for depth, (seconds, peak) in costs.items():
+        for quantity, value in (("step_seconds", seconds), ("peak_bytes", peak)):
+            rows.append(planted.probe(quantity, value, limit="compute", depth=depth))
+    assert step_costs(Case(rows, MARGIN)) == (
+        "a training step takes 20 ms and 2 MB at depth 16, 50 ms and 4.25 MB at depth 32 "
+        "(peak memory)"
+    )
+    assert step_costs(Case(evidence(), MARGIN)) is None
 
 
 def test_one_depth_alone_has_no_next_doubling() -> None:

@@ -105,3 +105,28 @@ def test_units_that_died_in_training_are_told() -> None:
         words == "62% of the units give zero for every input of a batch in epoch 5 of the training"
     )
     assert hints(probe("training_saturated_share", 0.05, at="epoch 5")) == ()
+
+
+def test_how_much_of_their_width_layers_use() -> None:
+    """In the median, and the last one."""
+    values = [probe("saturation", value) for value in (0.8, 0.4, None, 0.2)]
+    (words,) = hints(*values)
+    assert words == "layers use 40% of their width in the median (saturation), the last one 20%"
+
+
+def test_the_landscape_is_told_with_its_residual() -> None:
+    """And that a value did not converge."""
+    about = {"limit": "optimization", "at": "largest 1"}
+    top = probe("hessian_eigenvalue", 41.26, **about, note="not converged")
+    rows = [
+        top,
+        probe("hessian_eigenvalue_residual", 0.02, **about),
+        probe("negative_curvature_share", 0.31, limit="optimization"),
+        probe("minibatch_gradient_cosine", 0.123, limit="optimization"),
+    ]
+    assert hints(*rows) == (
+        "the top Hessian eigenvalue after training is 41.3 (relative residual 0.02, not converged)",
+        "31% of its curvature is negative (one random probe)",
+        "the mean cosine between gradients of minibatches is 0.12 there",
+    )
+    assert hints(top | {"value": None}, *rows[1:2]) == ()
