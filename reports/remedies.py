@@ -18,7 +18,7 @@ from .trials import (
     score,
 )
 
-SHORTCUTS = "residual connections"
+SHORTCUTS, AUGMENTATION = "residual connections", "augmentation"
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ def ranked(case: Case) -> tuple[RemedyFinding, ...]:
     """One finding a remedy, the best of its strengths, by the share it recovers, then by points."""
     found = {(each.name, each.limit): each for each in _screened(case)}
     found |= {(each.name, each.limit): each for each in _confirmed(case)}
-    found |= {(each.name, each.limit): each for each in _of_gradients_too(case, found.values())}
+    found |= {(each.name, each.limit): each for each in _of_others_too(case, found.values())}
 
     def rank(each: RemedyFinding) -> tuple[float, float, str]:
         share = each.recovered_share if each.recovered_share is not None else 0.0
@@ -66,13 +66,16 @@ def ranked(case: Case) -> tuple[RemedyFinding, ...]:
     return tuple(sorted(found.values(), key=rank))
 
 
-def _of_gradients_too(case: Case, found: Iterable[RemedyFinding]) -> Iterator[RemedyFinding]:
-    """Shortcuts where the screen fires: they help gradients as well. Not what decides whether these
-    bind, since shortcuts help a network that degrades for any other reason, too."""
+def _of_others_too(case: Case, found: Iterable[RemedyFinding]) -> Iterator[RemedyFinding]:
+    """Remedies that the field knows against two limits: shortcuts against gradients, where the
+    screen fires, and augmentation against too few data. They decide nothing there, since they help
+    a network that degrades, or overfits, for any other reason, too."""
     probes = [row for row in case.probes if row["depth"] == case.depth]
     for each in found:
         if each.name == SHORTCUTS and gradient_symptoms(probes):
             yield replace(each, limit="gradients")
+        if each.name == AUGMENTATION:
+            yield replace(each, limit="data")
 
 
 def _confirmed(case: Case) -> Iterator[RemedyFinding]:

@@ -385,6 +385,17 @@ def test_shortcuts_are_listed_for_gradients_too_where_the_screen_fires() -> None
         assert binds(verdict)["gradients"] is (None if "gradients" in limits else False)
 
 
+def test_augmentation_is_listed_for_data_too() -> None:
+    """It makes data of data; whether these bind is told by more of them."""
+    remedies = [planted.Remedied(limit="overfitting", name="augmentation", fit=0.99, held=0.89)]
+    verdict = judge(evidence(held=OVERFIT_HELD, remedies=remedies))
+    assert {r.limit for r in verdict.remedies if r.name == "augmentation"} == {
+        "data",
+        "overfitting",
+    }
+    assert binds(verdict)["data"] is False
+
+
 def test_without_a_validation_split_the_test_split_is_held_out() -> None:
     """The verdict is the same."""
     rows = evidence(**PLANTED["overfitting"])

@@ -19,4 +19,5 @@ def test_both_rooms_use_the_same_words() -> None:
     assert optimization.TUNED == trials.TUNED
     assert data.MORE == trials.MORE_DATA
     assert remedies.SHORTCUTS in {remedy.name for remedy in degradation.REMEDIES}
+    assert remedies.AUGMENTATION in {remedy.name for remedy in overfitting.REMEDIES}
     assert set(experiment.OF_TRAINING) == set(trials.OF_TRAINING)
