@@ -48,12 +48,12 @@ def judge(
         metric=sweep.metric,
         n_depths=len(estimates),
         best_depth=best.depth if best else None,
-        sufficient_depth=standing.members[0] if testable else None,
+        sufficient_depth=standing.sufficient if testable else None,
         confidence_set=standing.members if testable else (),
         confidence=CONFIDENCE if testable else None,
         margin=margin,
         within_margin=within_margin(estimates, margin),
-        to_separate=separations(estimates, standing.candidates),
+        to_separate=separations(estimates, standing.candidates, best=standing.best),
         shape=shape(standing),
         declines_from=declines_from(standing),
         censored=best is not None and best.depth == max(sweep.tried),
@@ -93,7 +93,13 @@ class Standing:
     def members(self) -> tuple[int, ...]:
         """Depths that may truly be the best."""
         found = self.candidates
-        return tuple(d for d in self.depths if d not in found or found[d].is_member)
+        kept = (d for d in self.depths if d not in found or found[d].is_member or d == self.best)
+        return tuple(kept)
+
+    @property
+    def sufficient(self) -> int | None:
+        """The shallowest member whose noise is known."""
+        return next((depth for depth in self.members if depth in self.candidates), None)
 
     @property
     def beyond(self) -> dict[int, bool]:
@@ -107,9 +113,10 @@ class Standing:
 
 
 def stand(estimates: Sequence[Estimate]) -> Standing:
-    """Compares all depths whose noise is known."""
+    """Compares all depths whose noise is known, if that of the best is."""
     best = best_estimate(estimates)
-    tested = {each.depth: each.tested for each in estimates if each.tested is not None}
+    known = best is not None and best.tested is not None
+    tested = {e.depth: e.tested for e in estimates if known and e.tested is not None}
     moments = list(tested.values())
     return Standing(
         depths=tuple(each.depth for each in estimates),

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy.stats import chi2
+from scipy.stats import chi2, norm
 
 from .estimates import ALPHA, Moments
 
@@ -66,11 +66,18 @@ def candidates(depths: Sequence[Moments]) -> tuple[Candidate, ...]:
     generator = np.random.default_rng(0)
     noise = generator.standard_normal((DRAWS, len(depths))) * np.sqrt(variances)
     drawn = variances * scales(depths, generator)
-    known = all(math.isinf(each.degrees_of_freedom) for each in depths)
-    nearer, least = (CLOSER_KNOWN, LEAST_KNOWN_LEAD) if known else (CLOSER, 0.0)
-    return tuple(
-        _candidate(i, means, variances, noise, drawn, nearer, least) for i in range(len(depths))
-    )
+    known = is_known(depths)
+    return tuple(_candidate(i, means, variances, noise, drawn, known) for i in range(len(depths)))
+
+
+def is_known(depths: Sequence[Moments]) -> bool:
+    """Whether all that is known of the noise is the number of examples."""
+    return all(math.isinf(each.degrees_of_freedom) for each in depths)
+
+
+def two_sided(lead: float) -> float:
+    """The p value of a lead in known standard errors."""
+    return float(2 * norm.sf(lead))
 
 
 def scales(depths: Sequence[Moments], generator: np.random.Generator) -> Array:
@@ -78,25 +85,29 @@ def scales(depths: Sequence[Moments], generator: np.random.Generator) -> Array:
     borrow from each other is the same for all of them."""
     place = generator.uniform(size=DRAWS)
     common = {x: chi2.ppf(place, x) for x in {each.borrowed for each in depths} if x > 0}
-    return np.column_stack([_scales(each, common, generator) for each in depths])
+    own = {i: generator.chisquare(df, DRAWS) for i, df in enumerate(map(_own, depths)) if df > 0}
+    # A depth with nothing of its own has the pooled variance of those that have.
+    pooled = np.sum(list(own.values()), axis=0) if own else np.zeros(DRAWS)
+    columns = [_scales(each, own.get(i), pooled, common) for i, each in enumerate(depths)]
+    return np.column_stack(columns)
 
 
-def _scales(each: Moments, common: Mapping[float, Array], generator: np.random.Generator) -> Array:
+def _own(each: Moments) -> float:
+    known = math.isinf(each.degrees_of_freedom)
+    return 0.0 if known else each.degrees_of_freedom - each.borrowed
+
+
+def _scales(
+    each: Moments, own: Array | None, pooled: Array, common: Mapping[float, Array]
+) -> Array:
     if math.isinf(each.degrees_of_freedom):
         return np.ones(DRAWS)
-    own = each.degrees_of_freedom - each.borrowed
-    squares = generator.chisquare(own, DRAWS) if own > 0 else np.zeros(DRAWS)
-    return (squares + common.get(each.borrowed, 0.0)) / each.degrees_of_freedom
+    squares = pooled if own is None else own + common.get(each.borrowed, 0.0)
+    return squares / each.degrees_of_freedom
 
 
 def _candidate(
-    i: int,
-    means: Array,
-    variances: Array,
-    noise: Array,
-    drawn: Array,
-    nearer: float,
-    least: float,
+    i: int, means: Array, variances: Array, noise: Array, drawn: Array, known: bool
 ) -> Candidate:
     others = np.arange(len(means)) != i
     errors = np.sqrt(variances[i] + variances[others])
@@ -104,16 +115,16 @@ def _candidate(
     if not len(leads) or leads.max() <= 0:
         return Candidate(1.0, 0.0, 0.0)
     best = _projected(i, means, 1 / variances)
-    rivals = np.minimum(best[i], best[others] + nearer * errors)
+    closer = CLOSER_KNOWN if known else CLOSER
+    rivals = np.minimum(best[i], best[others] + closer * errors)
     ahead = rivals + noise[:, others] - best[i] - noise[:, [i]]
     largest = (ahead / np.sqrt(drawn[:, others] + drawn[:, [i]])).max(axis=1)
     needed = float(np.quantile(largest, 1 - ALPHA))
     lead = float(leads.max())
-    return Candidate(
-        p_value=float((largest >= lead).mean()),
-        lead=lead,
-        needed=max(needed, least),
-    )
+    p_value = float((largest >= lead).mean())
+    if known:
+        return Candidate(max(p_value, two_sided(lead)), lead, max(needed, LEAST_KNOWN_LEAD))
+    return Candidate(p_value, lead, needed)
 
 
 def _projected(i: int, means: Array, weights: Array) -> Array:

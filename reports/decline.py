@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from .confidence_set import DRAWS, scales
+from .confidence_set import DRAWS, is_known, scales, two_sided
 from .estimates import Moments
 
 
@@ -32,4 +32,7 @@ def decline_p_values(depths: Sequence[Moments]) -> tuple[float, ...]:
         drawn_errors = np.sqrt(drawn[:, :deep] + drawn[:, [deep]])
         ahead = (noise[:, :deep] - noise[:, [deep]]) / drawn_errors
         largest = np.maximum(largest, ahead.max(axis=1))
-    return (1.0, *(float((largest >= lead).mean()) for lead in leads))
+    p_values = [float((largest >= lead).mean()) for lead in leads]
+    if is_known(depths):
+        p_values = [max(p, two_sided(lead)) for p, lead in zip(p_values, leads, strict=True)]
+    return (1.0, *p_values)

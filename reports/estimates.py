@@ -158,11 +158,10 @@ def _estimate(
 
 
 def _moments(observations: Sequence[Observations], scale: _Scale) -> Mapping[int, Moments | None]:
+    # The logit of 100% depends on the examples: the same number for all.
+    fewest = min((each.n_examples or ASSUMED_EXAMPLES for each in observations), default=0)
     values = {
-        each.depth: [
-            scale.transform(a, each.n_examples or ASSUMED_EXAMPLES) for a in each.accuracies
-        ]
-        for each in observations
+        each.depth: [scale.transform(a, fewest) for a in each.accuracies] for each in observations
     }
     spreads = [
         (statistics.variance(sorted(each)), len(each) - 1)

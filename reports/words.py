@@ -94,7 +94,7 @@ def _within_margin(verdict: Verdict) -> Iterator[str]:
     """Where a depth beside the best is shown to be as good."""
     others = [each for each in verdict.within_margin if each != verdict.best_depth]
     if others:
-        points = f"{100 * verdict.margin:.2g} point{'' if verdict.margin == 0.01 else 's'}"
+        points = f"{100 * verdict.margin:g} point{'' if verdict.margin == 0.01 else 's'}"
         yield f"Shown to be within {points} of the best: {_listed(others)}."
 
 

@@ -316,3 +316,50 @@ def test_warnings_are_counted_and_alike_ones_shown_once(tmp_path: Path) -> None:
     """Two cells were warned of a load; the numbers differ, the warning is one."""
     (warned,) = found(tmp_path, studies.default_study()).warnings
     assert (warned.count, warned.similar) == (2, True)
+
+
+def judged(tmp_path: Path, *rows: str) -> Verdict:
+    """The verdict on a table of `depth,accuracy,seed,n_test`."""
+    path = tmp_path / "table.csv"
+    path.write_text("\n".join(["depth,accuracy,seed,n_test", *rows]))
+    (only,) = find(read_one(path)).verdicts
+    return only
+
+
+def test_the_best_mean_is_in_its_set_whatever_the_scale(tmp_path: Path) -> None:
+    """On the logit scale one seed of five that collapsed hides how good the others are."""
+    rows = [f"2,{x},{i},10000" for i, x in enumerate((0.97, 0.971, 0.969, 0.972, 0.968))]
+    rows += [f"4,{x},{i},10000" for i, x in enumerate((0.999, 0.999, 0.999, 0.999, 0.84))]
+    found = judged(tmp_path, *rows)
+    assert (found.best_depth, found.sufficient_depth) == (2, 2)
+    assert found.confidence_set == (2, 4)
+
+
+def test_equal_accuracies_on_other_numbers_of_examples_are_alike(tmp_path: Path) -> None:
+    """100% of 100 and 100% of 100,000."""
+    rows = [f"{d},1.0,{i},{n}" for d, n in ((2, 100), (4, 100_000)) for i in range(5)]
+    found = judged(tmp_path, *rows)
+    assert found.confidence_set == (2, 4)
+    assert found.shape == "undetermined"
+
+
+def test_a_depth_of_unknown_noise_is_not_sufficient(tmp_path: Path) -> None:
+    """It may be the best, for all that is known; where it is the best, nothing is told."""
+    found = judged(tmp_path, "2,0.10,,", "4,0.99,,10000", "8,0.95,,10000")
+    assert (found.sufficient_depth, found.confidence_set) == (4, (2, 4))
+    found = judged(tmp_path, "2,0.70,,10000", "4,0.99,,", "8,0.60,,10000")
+    assert (found.sufficient_depth, found.shape) == (None, "undetermined")
+
+
+def test_single_runs_decline_where_they_leave_the_set(tmp_path: Path) -> None:
+    """1.8 standard errors do neither."""
+    found = judged(tmp_path, "2,0.9076,,10000", "4,0.90,,10000")
+    assert (found.shape, found.confidence_set) == ("undetermined", (2, 4))
+
+
+def test_what_is_as_good_as_equal_cannot_be_separated(tmp_path: Path) -> None:
+    """Beyond a million seeds there is no number; the best needs none."""
+    rows = [f"{d},{x},{i},10000" for d, xs in ((2, (0.9, 0.91)), (4, (0.9 + 1e-13, 0.91)))
+            for i, x in enumerate(xs)]  # fmt: skip
+    found = judged(tmp_path, *rows)
+    assert [(each.depth, each.seeds) for each in found.to_separate] == [(2, None)]

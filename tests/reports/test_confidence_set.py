@@ -32,10 +32,10 @@ def test_the_best_mean_is_the_best_of_one() -> None:
 
 
 @pytest.mark.parametrize("lead", [0.5, 1.5, 2.5])
-def test_two_depths_are_compared_one_sided(lead: float) -> None:
-    """The z test with variances that are known, and the t test with those that are estimated."""
+def test_two_depths_are_compared_by_the_z_and_the_t_test(lead: float) -> None:
+    """Two-sided with variances that are known, one-sided with those that are estimated."""
     behind, _ = p_values(known(0.0, lead * math.sqrt(2)))
-    assert behind == pytest.approx(NORMAL.cdf(-lead), abs=0.01)
+    assert behind == pytest.approx(2 * NORMAL.cdf(-lead), abs=0.001)
     estimated = [Moments(x, 1.0, 6) for x in (0.0, lead * math.sqrt(2))]
     assert p_values(estimated)[0] == pytest.approx(stats.t.sf(lead, 12), abs=0.015)
 
@@ -48,7 +48,7 @@ def test_equals_are_rivals_as_in_dunnett_s_test() -> None:
 
 def test_a_depth_far_behind_is_no_rival() -> None:
     """It changes no other's p value but by the draws."""
-    two, three = known(0.0, 2.2), known(-30.0, 0.0, 2.2)
+    two, three = ([Moments(x, 1.0, 30) for x in each] for each in ((0.0, 2.2), (-30.0, 0.0, 2.2)))
     assert p_values(three)[1:] == pytest.approx(p_values(two), abs=0.01)
     assert p_values(three)[0] == 0.0
 
@@ -71,10 +71,18 @@ def test_the_same_depths_give_the_same_answer() -> None:
 
 def test_single_runs_must_lead_significantly_by_themselves() -> None:
     """1.9 standard errors are significant one-sided, and not two-sided."""
-    behind, _ = candidates(known(0.0, 1.9 * math.sqrt(2)))
-    assert behind.p_value < 0.05
-    assert behind.is_member
-    assert not candidates(known(0.0, 2.0 * math.sqrt(2)))[0].is_member
+    for lead, member in ((1.9, True), (2.0, False)):
+        behind, _ = candidates(known(0.0, lead * math.sqrt(2)))
+        assert behind.is_member is member
+        assert (behind.p_value > 0.05) is member
+
+
+def test_a_single_run_beside_seeds_has_their_variance() -> None:
+    """Three seeds and one: what is needed is the quantile of t with the two degrees of freedom that
+    both depths share."""
+    seeded, single = Moments(0.0, 1 / 3, 2), Moments(9.0, 1.0, 2, borrowed=2)
+    behind, _ = candidates([seeded, single])
+    assert behind.needed == pytest.approx(stats.t.ppf(0.95, 2), rel=0.05)
 
 
 def test_what_is_needed_is_the_lead_at_which_a_depth_leaves_the_set() -> None:

@@ -39,7 +39,7 @@ def test_more_seeds_separate_what_is_behind() -> None:
     four times as many."""
     found = estimates({4: (0.80, 0.82, 0.84, 0.86), 8: (0.82, 0.84, 0.86, 0.88)})
     standing = stand(found)
-    (needed,) = separations(found, standing.candidates)
+    (needed,) = separations(found, standing.candidates, best=8)
     each = standing.candidates[4]
     assert (needed.depth, needed.examples) == (4, None)
     assert needed.seeds == pytest.approx(4 * (each.needed / each.lead) ** 2, abs=1)
@@ -49,7 +49,7 @@ def test_more_seeds_separate_what_is_behind() -> None:
 def test_single_runs_ask_for_examples() -> None:
     """56 layers of the ResNet paper's table lead by 1.53 of 1.96 standard errors."""
     found = estimates({56: (0.9303,), 110: (0.9357,)}, n=10_000)
-    (needed,) = separations(found, stand(found).candidates)
+    (needed,) = separations(found, stand(found).candidates, best=110)
     assert (needed.depth, needed.seeds) == (56, None)
     assert needed.examples == pytest.approx(10_000 * (1.96 / 1.53) ** 2, rel=0.01)
 
@@ -57,4 +57,4 @@ def test_single_runs_ask_for_examples() -> None:
 def test_depths_outside_the_set_need_nothing() -> None:
     """They are told already; the best one needs nothing either."""
     found = estimates({4: (0.5, 0.51, 0.52), 8: (0.9, 0.91, 0.92)})
-    assert separations(found, stand(found).candidates) == ()
+    assert separations(found, stand(found).candidates, best=8) == ()
