@@ -3,7 +3,7 @@
 The hypothesis is that accuracy does not fall with depth. What is compared is the largest
 standardised lead of a shallower depth over a deeper one; with what, the largest of all depths where
 they are truly alike, the least favourable case. In studies of depths that are alike a decline is
-seen in 4 to 8 of a hundred (five to three seeds).
+seen in 3 to 7 of a hundred (five to three seeds).
 """
 
 from collections.abc import Sequence
