@@ -5,3 +5,18 @@ import pytest
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("filterwarnings", "error")
+
+
+# Tests that take long run only where they are asked for, by their marker.
+ON_DEMAND = {
+    "planted": "an hour of trainings: `tox -e planted`",
+    "simulated": "minutes of simulations: `tox -e simulated`",
+}
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    unasked = {m: why for m, why in ON_DEMAND.items() if m not in config.getoption("markexpr")}
+    for item in items:
+        for marker, reason in unasked.items():
+            if item.get_closest_marker(marker):
+                item.add_marker(pytest.mark.skip(reason=reason))

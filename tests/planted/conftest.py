@@ -1,4 +1,4 @@
-"""The planted cases take an hour: they run only where they are asked for, `-m planted`."""
+"""What was found of the planted cases, as a table."""
 
 import json
 from collections.abc import Iterator
@@ -8,14 +8,6 @@ from typing import Any
 import pytest
 
 RESULTS = Path("results/planted")
-
-
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    if "planted" in config.getoption("markexpr"):
-        return
-    for item in items:
-        if item.get_closest_marker("planted"):
-            item.add_marker(pytest.mark.skip(reason="an hour of trainings: `tox -e planted`"))
 
 
 @pytest.fixture(scope="session")
