@@ -18,7 +18,7 @@ from .. import families
 from ..families import Family
 from ..measure.signals import signals
 from ..measure.state import random_state
-from ..measure.training_probe import TrainingProbe
+from ..measure.training_probe import TURNS, TrainingProbe
 from ..records import Training, steps_per_epoch
 from ..specs import one_line
 from ..train import trainer
@@ -27,7 +27,7 @@ from ..train.tasks import Split, Task
 from . import degradation, gradients, optimization, structure
 from .evidence import Probe
 
-# Steps of a training that are read, at most.
+# Readings along a training, at most.
 READINGS = 20
 
 # Training samples that accuracies, curvature and representations are measured on.
@@ -78,7 +78,7 @@ def examined(training: Training, data: bytes, shallower: Training | None) -> lis
     family = _family(training, task)
     per_epoch = steps_per_epoch(len(task.train), training.batch_size)
     every = per_epoch * math.ceil(training.epochs / READINGS)
-    probe = TrainingProbe(every)
+    probe = TrainingProbe(every, turns=min(TURNS, per_epoch))
     model, record = trainer.trained(family, task, training, watch=probe.watch)
     seed, depth = training.seed, training.depth
     rows = [

@@ -3,7 +3,7 @@
 Counted by hooks on the activations that are modules; those that are functions are not seen.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -11,7 +11,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from .hidden import weight_layers
-from .saturation import units_last
+from .saturation import convolves, units_last
 
 DEAD, SATURATED = "dead", "saturated"
 
@@ -50,9 +50,37 @@ def share(found: Sequence[Unresponsive], kind: str) -> float | None:
     return sum(each.hits for each in counted) / total if total else None
 
 
+@dataclass(frozen=True)
+class Watched:
+    """What is hooked of a model.
+
+    Attributes:
+        activations: whose units can be dead or saturated, in the order the network holds them.
+        layers: whose kind tells where the units of an output lie; empty where they are last in all.
+    """
+
+    activations: Mapping[str, nn.Module]
+    layers: Sequence[nn.Module]
+
+    @classmethod
+    def of(cls, model: nn.Module) -> "Watched":
+        """All of a model."""
+        kinds = (*_DEAD_AT_ZERO, *_FLAT)
+        layers = list(weight_layers(model).values())
+        return cls(
+            {name: module for name, module in model.named_modules() if type(module) in kinds},
+            layers if any(map(convolves, layers)) else [],
+        )
+
+
 @contextmanager
-def counted(model: nn.Module) -> Iterator[list[Unresponsive]]:
-    """Inside, the list holds the activations that ran in the latest forward; no hook stays."""
+def counted(model: nn.Module, watched: Watched | None = None) -> Iterator[list[Unresponsive]]:
+    """Inside, the list holds the activations that ran in the latest forward; no hook stays.
+
+    Args:
+        watched: of the model; all of it without.
+    """
+    watched = watched or Watched.of(model)
     found: list[Unresponsive] = []
     latest: list[nn.Module] = [nn.Identity()]  # its kind tells where the units of an output lie
 
@@ -72,12 +100,10 @@ def counted(model: nn.Module) -> Iterator[list[Unresponsive]]:
 
         return see
 
-    layers = weight_layers(model).values()
     handles = [model.register_forward_pre_hook(begin)]
-    handles += [layer.register_forward_hook(see_weights) for layer in layers]
-    for name, module in model.named_modules():
-        if type(module) in (*_DEAD_AT_ZERO, *_FLAT):
-            handles.append(module.register_forward_hook(seer(name)))
+    handles += [layer.register_forward_hook(see_weights) for layer in watched.layers]
+    for name, module in watched.activations.items():
+        handles.append(module.register_forward_hook(seer(name)))
     try:
         yield found
     finally:
@@ -89,7 +115,8 @@ def _counts(module: nn.Module, h: Tensor, before: nn.Module) -> tuple[str, int, 
     if type(module) in _FLAT:
         flat = _FLAT[type(module)](h)
         return SATURATED, int(flat.sum()), flat.numel()
-    if h.ndim < 2:
+    if h.ndim < 2 or not h.numel():
         return None
-    dead = (units_last(h, before) == 0).flatten(0, -2).all(0)
+    largest = units_last(h.amax(0, keepdim=True), before)  # of a ReLU nothing is below zero
+    dead = largest.flatten(0, -2).amax(0) == 0
     return DEAD, int(dead.sum()), dead.numel()

@@ -53,8 +53,12 @@ def saturation(
 def units_last(output: Tensor, layer: nn.Module) -> Tensor:
     """(…, units) of a layer's output: what convolves has its channels after the batch, all else
     has its features last."""
-    convolves = any(isinstance(module, _ConvNd) for module in layer.modules())
-    return output.movedim(1, -1) if convolves and output.ndim > 2 else output
+    return output.movedim(1, -1) if output.ndim > 2 and convolves(layer) else output
+
+
+def convolves(layer: nn.Module) -> bool:
+    """Whether it is or holds a convolution."""
+    return any(isinstance(module, _ConvNd) for module in layer.modules())
 
 
 def saturation_of(output: Tensor, *, explained: float = EXPLAINED) -> float | None:

@@ -204,13 +204,13 @@ def mean_cosine(output: Tensor) -> float | None:
     if output.ndim < 2:
         return None
     rows = output[:_COSINE_ROWS].flatten(1).double()
-    norms = torch.linalg.vector_norm(rows, dim=1, keepdim=True)
-    sizes: list[float] = norms.flatten().tolist()
-    count = sum(size > 0 for size in sizes)
-    if not all(map(math.isfinite, sizes)) or count < 2:
+    norms = torch.linalg.vector_norm(rows, dim=1)
+    known = norms != 0
+    total = torch.where(known, norms.reciprocal(), 0.0) @ rows
+    square, count = float(total.dot(total)), int(known.sum())
+    if count < 2 or not math.isfinite(square):
         return None
-    total = (rows / norms.clamp_min_(min(size for size in sizes if size > 0))).sum(0)
-    return (float(total.dot(total)) - count) / (count * (count - 1))
+    return (square - count) / (count * (count - 1))
 
 
 def first_nonfinite(

@@ -124,12 +124,76 @@ def test_units_that_no_longer_answer_are_counted() -> None:
 
 def test_one_step_in_some_is_read() -> None:
     """The first included; the others run without a hook."""
-    model, probe = Twice(), TrainingProbe(every=3)
+    model, probe = Twice(), TrainingProbe(every=3, turns=1)
     for number in range(7):
         with probe.watch(model, number):
             assert bool(hooks(model)) == (number % 3 == 0)
             step(model, normal(5, 3))
     assert [each.step for each in probe.steps] == [0, 3, 6]
+
+
+def layers(count: int) -> nn.Sequential:
+    """Of three units each, with an activation behind each; all but the head hidden."""
+    pairs = [module for _ in range(count) for module in (nn.Linear(3, 3), nn.ReLU())]
+    return nn.Sequential(*pairs, nn.Linear(3, 2))
+
+
+def test_a_reading_is_spread_over_turns() -> None:
+    """Where nothing changes from step to step, it is the same as one that is taken at once."""
+    model, inputs = layers(5), normal(5, 3)
+    at_once, spread = TrainingProbe(every=4, turns=1), TrainingProbe(every=4, turns=3)
+    with at_once.watch(model, 0):
+        model(inputs).sum().backward()
+    for number in range(4):
+        with spread.watch(model, number):
+            assert bool(hooks(model)) == (number < 3)
+            model(inputs).sum().backward()
+        assert len(spread.steps) == (number >= 2)
+    assert spread.steps == at_once.steps
+    assert list(spread.steps[0].gradient_rms) == ["0", "2", "4", "6", "8"]
+
+
+def test_layers_are_in_the_order_of_the_forward() -> None:
+    """Not in that in which the network holds them; whatever turn read them."""
+
+    class Backwards(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.first, self.second, self.third = (nn.Linear(3, 3) for _ in range(3))
+            self.head = nn.Linear(3, 2)
+
+        def forward(self, x: Tensor) -> Tensor:
+            return self.head(self.first(self.second(self.third(x))))
+
+    model, probe = Backwards(), TrainingProbe(every=2, turns=2)
+    for number in range(4):
+        with probe.watch(model, number):
+            step(model, normal(5, 3))
+    for found in probe.steps:
+        assert list(found.activation_rms) == ["third", "second", "first"]
+        assert list(found.gradient_rms) == ["third", "second", "first"]
+
+
+def test_a_reading_that_misses_a_turn_is_none() -> None:
+    """Neither after an error, nor where another model comes, nor where steps were left out."""
+    model, other, probe = layers(2), layers(2), TrainingProbe(every=3, turns=3)
+
+    def take(watched: nn.Module, number: int) -> None:
+        with probe.watch(watched, number):
+            step(watched, normal(5, 3))
+
+    take(model, 0)
+    with pytest.raises(RuntimeError), probe.watch(model, 1):
+        step(model, normal(5, 4))
+    take(model, 2)
+    take(model, 3)
+    take(other, 4)
+    take(model, 5)
+    take(model, 7)
+    assert probe.steps == []
+    for number in (9, 10, 11):
+        take(other, number)
+    assert [each.step for each in probe.steps] == [9]
 
 
 def test_the_first_layer_that_is_not_finite_is_named() -> None:
