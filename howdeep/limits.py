@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
-import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
+
+from .long_work import check_writable, own_output, stoppable
 
 if TYPE_CHECKING:
     from bench.limits.evidence import Trial
@@ -23,8 +23,6 @@ if TYPE_CHECKING:
 BAD_INPUT = 2
 CANNOT_TELL = 3
 STOPPED = 130
-
-STANDARD_OUTPUT, STANDARD_ERROR = 1, 2
 
 DEFAULT_STORE = Path("results/limits.sqlite")
 DEFAULT_SEEDS, QUICK_SEEDS = 3, 1
@@ -124,9 +122,9 @@ def limits(
         "--seeds": seeds,
     }
     try:
-        with _stoppable(), _own_output():
+        with stoppable(), own_output():
             least = parse_margin(margin)
-            _check_writable(rows, markdown)
+            check_writable(rows, markdown)
             asked, training = _asked(family, texts, store, resume)
             number = asked.seeds if seeds else QUICK_SEEDS if quick else DEFAULT_SEEDS
             found = _evidence(training, asked, seeds=number, quick=quick)
@@ -156,54 +154,6 @@ def _fail_to_train(training: Training, status: str, reason: str) -> NoReturn:
     code = CANNOT_TELL if status in SMALLER_STEPS else BAD_INPUT
     advice = SMALLER_STEPS.get(status, "")
     _fail(f"{network} cannot be trained: {status}: {reason}{advice}", code=code)
-
-
-@contextlib.contextmanager
-def _stoppable() -> Iterator[None]:
-    """What asks a process to end is handled as Ctrl-C: no training is left behind."""
-
-    def stop(*_: object) -> None:
-        raise KeyboardInterrupt
-
-    signals = (signal.SIGTERM, signal.SIGHUP)
-    before = {number: signal.getsignal(number) for number in signals}
-    heard = [number for number in signals if before[number] is not signal.SIG_IGN]  # as by nohup
-    for number in heard:
-        signal.signal(number, stop)
-    try:
-        yield
-    finally:
-        for number in heard:
-            signal.signal(number, before[number])
-
-
-@contextlib.contextmanager
-def _own_output() -> Iterator[None]:
-    """What a user's network prints, here or in a child process, goes to standard error."""
-    sys.stdout.flush()
-    kept = os.dup(STANDARD_OUTPUT)
-    os.dup2(STANDARD_ERROR, STANDARD_OUTPUT)
-    try:
-        with contextlib.redirect_stdout(sys.stderr):
-            yield
-    finally:
-        os.dup2(kept, STANDARD_OUTPUT)
-        os.close(kept)
-
-
-def _check_writable(*paths: Path | None) -> None:
-    """A file that cannot be written is told before hours are spent, not after."""
-    from bench.specs import InputError
-
-    for path in filter(None, paths):
-        there = path.exists()
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.open("ab").close()
-        except OSError as error:
-            raise InputError(f"cannot write {path}: {error.strerror}") from error
-        if not there:
-            path.unlink()
 
 
 def _asked(
