@@ -10,6 +10,7 @@ import typer
 from .limits import limits
 from .plan import plan
 from .report import report
+from .search import search
 
 app = typer.Typer(
     name="howdeep",
@@ -19,6 +20,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.command()(plan)
+app.command()(search)
 app.command()(limits)
 app.command()(report)
 

@@ -225,10 +225,10 @@ def compare(first: Moments, second: Moments) -> Comparison:
     return Comparison(difference, difference - reach, difference + reach, p_value)
 
 
-def upper_bound(first: Moments, second: Moments) -> float:
-    """Of the second mean less the first, one-sided at 95%; Welch's."""
+def upper_bound(first: Moments, second: Moments, level: float = CONFIDENCE) -> float:
+    """Of the second mean less the first, one-sided at that confidence; Welch's."""
     error, freedom = _error(first, second)
-    return second.mean - first.mean + _quantile(freedom, CONFIDENCE) * error
+    return second.mean - first.mean + _quantile(freedom, level) * error
 
 
 def _error(first: Moments, second: Moments) -> tuple[float, float]:

@@ -88,14 +88,20 @@ def _theory(model: nn.Module, knobs: dict[str, Any], depth: int, seed: int) -> I
         note = "no mean-field theory for this network"
         yield _probe("trainable_depth", None, depth, seed, note=note)
         return
-    trainable = mean_field.mean_field(**weights).trainable_depth
-    yield _probe("trainable_depth", trainable, depth, seed)
+    yield _probe("trainable_depth", trainable_depth(model, knobs), depth, seed)
     yield _probe("weight_variance", weights["weight_variance"], depth, seed)
     with contextlib.suppress(ValueError):  # there is none
         critical = mean_field.critical_weight_variance(
             weights["activation"], bias_variance=weights["bias_variance"]
         )
         yield _probe("critical_weight_variance", critical, depth, seed)
+
+
+def trainable_depth(model: nn.Module, knobs: dict[str, Any]) -> float | None:
+    """That mean-field theory predicts from the weights (Schoenholz et al. 2017, arXiv:1611.01232);
+    None for a network that it does not hold for."""
+    weights = wide_limit(model, knobs)
+    return None if weights is None else mean_field.mean_field(**weights).trainable_depth
 
 
 class WideLimit(TypedDict):

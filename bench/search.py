@@ -1,0 +1,230 @@
+"""What a search needs of a network: its depths, what each costs before it is trained, and runs."""
+
+import statistics
+import time
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from itertools import pairwise
+
+import torch
+import torch.nn.functional as F
+
+from . import cost, families
+from .depth_rule import at_most, smallest
+from .families import Family
+from .isolate import Children, Outcome
+from .limits import gradients
+from .limits.run import CODE
+from .measure import latency, machine
+from .measure.signals import signals
+from .measure.state import random_state
+from .options import DEFAULT_EPOCHS, Options
+from .prediction import predict
+from .records import Cell, RunRecord, Training, steps_per_epoch
+from .specs import InputError
+from .train import tasks
+from .train.runs import Runs, packed, unpacked, workers
+from .train.store import Store
+from .train.tasks import Task
+
+# Deeper than that a search goes only where it is told to, or where the family names more.
+MOST_DEPTH = 64
+
+# A latency is the median of passes for so long, of this many at least.
+_LATENCY_SECONDS, _FEWEST_PASSES = 0.3, 9
+
+PRELOAD = ("bench.search", "bench.train.runs")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Survey:
+    """What one depth costs before it is trained.
+
+    Attributes:
+        flops: forward, of one sample.
+        train_flops: of one training.
+        peak_bytes: predicted of a training step.
+        latency_seconds: median of a forward pass of the batch; None where it was not asked for.
+        trainable_depth: that mean-field theory predicts for the network (Schoenholz et al. 2017);
+            None where there is no theory for it.
+        nonfinite: the first layer that is not finite at initialisation.
+    """
+
+    depth: int
+    parameters: int
+    flops: float | None
+    train_flops: float | None
+    peak_bytes: float | None
+    latency_seconds: float | None
+    trainable_depth: float | None
+    nonfinite: str | None
+
+
+class Network:
+    """One family on one task, with depth left open.
+
+    Raises:
+        InputError: no such family or task, or it has none of the depths asked for.
+    """
+
+    def __init__(self, options: Options, store: Store) -> None:
+        self._options = options
+        self._task = tasks.load(options.task)
+        found = families.find(options.families[0])
+        self.family = found.for_task(input_shape=self._task.input_shape, classes=self._task.classes)
+        self._workers = workers(options.device, options.threads)
+        self._children = Children(preload=PRELOAD)
+        self._packed = packed(self._task)
+        self._runs = Runs(
+            {self.family.name: self.family},
+            {self._task.name: self._task},
+            store,
+            self._children,
+            circumstances={"machine": machine.identity(options.device), "code": CODE},
+            workers=self._workers,
+            timeout=options.run_timeout,
+        )
+
+    def surveys(self, depths: Sequence[int], *, timed: bool) -> list[Survey]:
+        """Of these depths, in children; with latencies one after the other.
+
+        Raises:
+            InputError: a depth cannot be surveyed, and why.
+        """
+        with ThreadPoolExecutor(1 if timed else self._workers) as executor:
+            try:
+                outcomes = list(executor.map(lambda d: self._survey(d, timed), depths))
+            except BaseException:
+                self._children.close()
+                raise
+        return [self._of(outcome, d) for outcome, d in zip(outcomes, depths, strict=True)]
+
+    def _survey(self, depth: int, timed: bool) -> Outcome:
+        arguments = (self._training(depth, 0), self._packed, timed)
+        return self._children.call(survey, *arguments, timeout=self._options.cell_timeout)
+
+    def _of(self, outcome: Outcome, depth: int) -> Survey:
+        if outcome.status != "ok":
+            raise InputError(f"{self.family.name} at depth {depth}: {outcome.reason}")
+        found: Survey = outcome.value
+        return found
+
+    def train(self, seeds: Mapping[int, int]) -> list[RunRecord]:
+        """The runs of these depths with the seeds from 0 to that number, kept ones included."""
+        wanted = [self._training(depth, seed) for depth, n in seeds.items() for seed in range(n)]
+        return self._runs.wait(wanted)
+
+    def _training(self, depth: int, seed: int) -> Training:
+        options = self._options
+        return Training(
+            family=self.family.name,
+            depth=depth,
+            task=self._task.name,
+            seed=seed,
+            epochs=options.epochs or DEFAULT_EPOCHS,
+            optimizer=options.optimizer,
+            learning_rate=options.learning_rate,
+            weight_decay=options.weight_decay,
+            batch_size=options.batch_sizes[0],
+            dtype=options.dtype,
+            device=options.device,
+            threads=options.threads,
+        )
+
+    @property
+    def at_once(self) -> int:
+        """Trainings that run side by side."""
+        return self._workers
+
+    def close(self) -> None:
+        """End what still runs."""
+        self._children.close()
+        self._runs.close()
+
+
+def ladder(family: Family, *, most: int | None, between: bool) -> tuple[int, ...]:
+    """The depths of a search, the shallowest first: those that the family names, else its
+    shallowest and the doublings of it; each family's depths are taken that are nearest below.
+
+    Args:
+        most: the deepest; None for the deepest that the family names, or 64. Above those that the
+            family names it goes on by doubling.
+        between: also one half-way between a depth and its double, where there is none yet.
+
+    Raises:
+        InputError: the family has no depth up to `most`.
+    """
+    named = sorted(family.depths or (smallest(family),))
+    limit = most or (named[-1] if family.depths else MOST_DEPTH)
+    if named[0] > limit:
+        raise InputError(f"the shallowest depth of {family.name} is {named[0]}, above {limit}")
+    deepest = at_most(family)
+    chosen = [depth for depth in named if depth <= limit]
+    while chosen[-1] < (following := deepest(2 * chosen[-1])) <= limit:
+        chosen.append(following)
+    if not between:
+        return tuple(chosen)
+    halves = {deepest(3 * low // 2) for low, high in pairwise(chosen) if high >= 2 * low}
+    return tuple(sorted({*chosen, *halves}))
+
+
+def survey(training: Training, data: bytes, timed: bool) -> Survey:
+    """One depth, in a child process."""
+    torch.set_num_threads(training.threads)
+    task = unpacked(data)
+    family = families.find(training.family)
+    family = family.for_task(input_shape=task.input_shape, classes=task.classes)
+    batch_size = min(training.batch_size, len(task.train))
+    step = _cell(training, "step", batch_size)
+    predicted = predict(family, training.optimizer, step)
+    trainable, nonfinite = _at_start(family, task, training)
+    steps = training.epochs * steps_per_epoch(len(task.train), training.batch_size)
+    flops, forward = predicted.operations.flops("step"), predicted.operations.flops("forward")
+    return Survey(
+        depth=training.depth,
+        parameters=predicted.parameters,
+        flops=None if forward is None else forward / batch_size,
+        train_flops=None if flops is None else float(flops * steps),
+        peak_bytes=predicted.peak.peak_bytes,
+        latency_seconds=_latency(family, replace(step, pass_="forward")) if timed else None,
+        trainable_depth=trainable,
+        nonfinite=nonfinite,
+    )
+
+
+def _cell(training: Training, pass_: str, batch_size: int) -> Cell:
+    return Cell(
+        family=training.family,
+        depth=training.depth,
+        pass_=pass_,
+        batch_size=batch_size,
+        dtype=training.dtype,
+        device=training.device,
+        threads=training.threads,
+    )
+
+
+def _latency(family: Family, cell: Cell) -> float:
+    network = cost.prepare(family, "adamw", cell)
+    clock = latency.Clock()
+    iteration = latency.timed(network.pass_, clock, machine.synchronizer(cell.device))
+    latency.warm_up(iteration, clock)
+    samples: list[float] = []
+    end = time.perf_counter() + _LATENCY_SECONDS
+    while len(samples) < _FEWEST_PASSES or time.perf_counter() < end:
+        start = clock()
+        iteration()
+        samples.append(clock() - start)
+    return statistics.median(samples)
+
+
+def _at_start(family: Family, task: Task, training: Training) -> tuple[float | None, str | None]:
+    """The trainable depth, and the first layer that is not finite."""
+    with random_state(seed=training.seed):
+        model = family.build(training.depth)
+    trainable = gradients.trainable_depth(model, family.all_knobs)
+    rows = min(training.batch_size, len(task.train))
+    inputs, labels = task.train.inputs[:rows], task.train.labels[:rows]
+    found = signals(model, inputs, lambda logits: F.cross_entropy(logits.float(), labels))
+    return trainable, found.first_nonfinite

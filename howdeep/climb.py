@@ -1,0 +1,261 @@
+"""The loop of a search: asks `reports.search` what is next and has `bench` train it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from bench import search as network_search
+from bench.measure import machine
+from bench.options import Options
+from bench.records import RunRecord, plain
+from bench.search import Network, Survey
+from bench.specs import InputError
+from bench.train.store import Store
+from reports.block import Block
+from reports.budget import Budget, fits_all
+from reports.costs import DepthCost
+from reports.findings import Findings, find
+from reports.rows import run_row
+from reports.search import Space, Step, Stop, Tried, next_step
+from reports.search_words import belief, block, intent, outcome
+from reports.study_json import study_tables
+
+# Costs that are known before a depth is trained.
+KNOWN_BEFORE = ("latency", "flops", "train_flops", "memory")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bounds:
+    """What the answer and the search may cost.
+
+    Attributes:
+        margin: accuracy (a fraction) that a doubling of depth must bring.
+        most_seconds, most_flops: of the whole search.
+    """
+
+    budgets: tuple[Budget, ...] = ()
+    margin: float = 0.01
+    most_depth: int | None = None
+    most_seconds: float | None = None
+    most_flops: float | None = None
+
+
+@dataclass(frozen=True)
+class NothingFits:
+    """No depth fits the budgets; `nearest` is the one that needs least of the first, and how much
+    of it."""
+
+    budget: Budget
+    nearest: tuple[int, float] | None
+
+
+@dataclass(frozen=True)
+class Found:
+    """What a search found.
+
+    Attributes:
+        stop: why it ended.
+        runs: trainings that the answer rests on.
+        train_flops: of these; `sweep_flops` of all depths that fit with all seeds.
+        seeds: the most of a depth.
+        left_out: depths that were not tried, and why.
+    """
+
+    findings: Findings
+    stop: Stop
+    runs: int
+    train_flops: float
+    sweep_flops: float
+    seeds: int
+    left_out: Mapping[int, str]
+
+    def block(self) -> Block:
+        """How the answer was found."""
+        share = self.train_flops / self.sweep_flops
+        return block(
+            self.stop, runs=self.runs, share=share, most_seeds=self.seeds, left_out=self.left_out
+        )
+
+    def as_dict(self) -> dict[str, Any]:
+        """The JSON object that `howdeep search --json` prints: the report's, and the search."""
+        told = {
+            "stopped": self.stop.why,
+            "complete": self.stop.complete,
+            "runs": self.runs,
+            "train_flops": self.train_flops,
+            "sweep_train_flops": self.sweep_flops,
+            "left_out": {str(depth): why for depth, why in self.left_out.items()},
+        }
+        return {**self.findings.as_dict(), "search": told}
+
+
+def climb(
+    options: Options, bounds: Bounds, *, refine: bool, tell: Callable[[str], None]
+) -> Found | NothingFits:
+    """The answer for the first family of `options`.
+
+    Args:
+        refine: also try depths between those that the family names.
+        tell: called with what is believed and done, a line each.
+
+    Raises:
+        InputError: of options, family, task or depths.
+    """
+    store = Store(options.store, document=dict, resume=True)
+    network = Network(options, store)
+    try:
+        depths = _depths(network, options, bounds, refine)
+        surveys = network.surveys(depths, timed=any(b.name == "latency" for b in bounds.budgets))
+        left_out = _left_out(surveys, bounds.budgets)
+        kept = [each for each in surveys if each.depth not in left_out]
+        if not kept:
+            return _nothing_fits(surveys, bounds.budgets)
+        for depth, why in left_out.items():
+            tell(f"depth {depth} is left out: {why}")
+        space = _space(kept, options, bounds)
+        return _Climb(network, space, bounds, tell).found(left_out)
+    finally:
+        network.close()
+
+
+def _depths(network: Network, options: Options, bounds: Bounds, refine: bool) -> tuple[int, ...]:
+    if options.depths is None:
+        return network_search.ladder(network.family, most=bounds.most_depth, between=refine)
+    chosen = [d for d in options.depths if bounds.most_depth is None or d <= bounds.most_depth]
+    if not chosen:
+        raise InputError(f"no depth of --depths is at most {bounds.most_depth} (--max-depth)")
+    for depth in chosen:
+        network.family.check_depth(depth)
+    return tuple(sorted(set(chosen)))
+
+
+def _left_out(surveys: Sequence[Survey], budgets: Sequence[Budget]) -> dict[int, str]:
+    """Depths that are not tried, and why."""
+    reasons: dict[int, str] = {}
+    for each in surveys:
+        over = [budget for budget in budgets if not fits_all([budget], _cost(each))]
+        if over:
+            reasons[each.depth] = f"it does not fit {over[0]}"
+        elif each.nonfinite:
+            reasons[each.depth] = f"{each.nonfinite} is not finite at initialisation"
+    return reasons
+
+
+def _nothing_fits(surveys: Sequence[Survey], budgets: Sequence[Budget]) -> NothingFits:
+    unfit = [b for b in budgets if not any(fits_all([b], _cost(each)) for each in surveys)]
+    if not budgets:
+        raise InputError("at no depth the network is finite at initialisation")
+    budget = (unfit or list(budgets))[0]
+    needs = [(each.depth, budget.need(_cost(each))) for each in surveys]
+    known = [(depth, need) for depth, need in needs if need is not None]
+    return NothingFits(budget, min(known, key=lambda each: each[1], default=None))
+
+
+def _cost(each: Survey) -> DepthCost:
+    return DepthCost(
+        each.depth,
+        parameters=each.parameters,
+        flops=each.flops,
+        latency_seconds=each.latency_seconds,
+        peak_bytes=each.peak_bytes,
+        train_flops=each.train_flops,
+    )
+
+
+def _space(surveys: Sequence[Survey], options: Options, bounds: Bounds) -> Space:
+    return Space(
+        depths=tuple(each.depth for each in surveys),
+        # Without a count of FLOPs a depth costs what it is deep.
+        flops={each.depth: each.train_flops or float(each.depth) for each in surveys},
+        untrainable=frozenset(
+            each.depth
+            for each in surveys
+            if each.trainable_depth is not None and each.depth > each.trainable_depth
+        ),
+        seeds=options.seeds,
+        margin=bounds.margin,
+        most_flops=bounds.most_flops,
+    )
+
+
+@dataclass
+class _Climb:
+    network: Network
+    space: Space
+    bounds: Bounds
+    tell: Callable[[str], None]
+    records: dict[int, list[RunRecord]] = field(default_factory=dict)
+    started: float = field(default_factory=time.monotonic)
+
+    def found(self, left_out: Mapping[int, str]) -> Found:
+        """Step after step until there is none."""
+        while isinstance(step := self._next(), Step):
+            trained = self.network.train(step.seeds)
+            for record in trained:
+                known = self.records.setdefault(record.depth, [])
+                if record.seed not in {each.seed for each in known}:
+                    known.append(record)
+            by_depth = {each.depth: each for each in self._tried()}
+            for depth in step.seeds:
+                self.tell(outcome(depth, by_depth))
+        runs = [record for depth in sorted(self.records) for record in self.records[depth]]
+        return Found(
+            find(_tables(runs), margin=self.space.margin),
+            step,
+            len(runs),
+            sum(self.space.flops[run.depth] for run in runs),
+            sum(self.space.flops.values()) * self.space.seeds,
+            self.space.seeds,
+            left_out,
+        )
+
+    def _next(self) -> Step | Stop:
+        tried = self._tried()
+        found = next_step(self.space, tried)
+        if isinstance(found, Step) and self._is_late(found):
+            found = Stop("the next step would take longer than the time allowed", complete=False)
+        if tried:
+            self.tell(f"  {belief(self.space, tried)}; {intent(found, tried)}")
+        return found
+
+    def _tried(self) -> list[Tried]:
+        return [_tried(depth, self.records[depth]) for depth in sorted(self.records)]
+
+    def _is_late(self, step: Step) -> bool:
+        """Whether it would end after the time allowed, at the speed of the runs so far."""
+        limit = self.bounds.most_seconds
+        if limit is None:
+            return False
+        runs = [run for each in self.records.values() for run in each if run.train_seconds]
+        flops = sum(self.space.flops[run.depth] for run in runs)
+        seconds = sum(run.train_seconds or 0.0 for run in runs)
+        new = {d: n - len(self.records.get(d, ())) for d, n in step.seeds.items()}
+        work = sum(n * self.space.flops[d] for d, n in new.items())
+        lanes = min(self.network.at_once, sum(new.values()))
+        ahead = work * seconds / flops / lanes if flops else 0.0
+        return time.monotonic() - self.started + ahead > limit
+
+
+def _tried(depth: int, records: Sequence[RunRecord]) -> Tried:
+    scores = [_score(each) for each in records]
+    known = tuple(score for score in scores if score is not None)
+    counts = {each.n_validation or each.n_test for each in records if each.n_test}
+    return Tried(depth, known, min(filter(None, counts), default=None), len(records) - len(known))
+
+
+def _score(record: RunRecord) -> float | None:
+    """By which depths are chosen: of the validation split; of the test split without one."""
+    if record.status != "ok":
+        return None
+    if record.validation_accuracy is not None:
+        return record.validation_accuracy
+    return record.test_accuracy
+
+
+def _tables(runs: Sequence[RunRecord]) -> Any:
+    rows = [run_row(plain(asdict(run)), where="a run") for run in runs]
+    environment = machine.environment(threads=runs[0].threads) if runs else {}
+    return study_tables("this search", environment=plain(environment), cells=[], runs=rows)
