@@ -4,7 +4,8 @@ Two sources of noise are known here: an accuracy is measured on a limited number
 (binomial), and a training is one of many that could have been (the spread over seeds). Runs with
 several seeds show both; a single run shows only the first, and the result says so.
 
-Left out on purpose: a fitted curve of accuracy against depth (saturating fits cannot see a turn).
+Left out on purpose: a fitted curve of accuracy against depth (saturating fits cannot see a turn);
+`fits` has some, for the eye.
 """
 
 import math
