@@ -7,9 +7,10 @@ never share a table.
 
 import statistics
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from typing import Any
 
+from .cost_bounds import Bounds, of_latency
 from .tables import Row, Tables, grouped, records
 
 
@@ -35,7 +36,9 @@ class DepthCost:
         flops: forward, of one sample.
         step_flops: of a step of the batch.
         peak_bytes: of a step.
+        energy_joules: of a forward pass of the batch.
         train_seconds, train_flops: of one run, as means; only where there were runs.
+        bounds: by the names of the above, of those whose noise is known.
     """
 
     depth: int
@@ -45,8 +48,10 @@ class DepthCost:
     iqr_seconds: float | None = None
     step_flops: float | None = None
     peak_bytes: float | None = None
+    energy_joules: float | None = None
     train_seconds: float | None = None
     train_flops: float | None = None
+    bounds: Mapping[str, Bounds] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -69,7 +74,7 @@ def cost_tables(tables: Tables) -> tuple[CostTable, ...]:
 
 def by_setting(cells: list[Row]) -> Iterator[tuple[str, Setting, list[Row]]]:
     """The cells of each family and setting, in the order of their names."""
-    names = ("family", *(field.name for field in fields(Setting)))
+    names = ("family", *(each.name for each in fields(Setting)))
     for (family, *_), rows in grouped(cells, names):
         yield family or "", _setting(rows[0]), rows
 
@@ -97,6 +102,13 @@ def _depth_cost(depth: int, rows: list[Row], setting: Setting) -> DepthCost:
     forward = [row for row in rows if row["pass"] == "forward"]
     step = [row for row in rows if row["pass"] == "step"]
     flops = median_of(forward, "flops")
+    latency = of_latency(
+        [
+            (row["latency_seconds"], row["samples"] or ())
+            for row in forward
+            if row["latency_seconds"] is not None
+        ]
+    )
     return DepthCost(
         depth=depth,
         parameters=median_of(rows, "parameters"),
@@ -105,6 +117,8 @@ def _depth_cost(depth: int, rows: list[Row], setting: Setting) -> DepthCost:
         iqr_seconds=median_of(forward, "iqr_seconds"),
         step_flops=median_of(step, "flops"),
         peak_bytes=median_of(step, "peak_bytes"),
+        energy_joules=median_of(forward, "energy_joules"),
+        bounds={"latency_seconds": latency} if latency else {},
     )
 
 

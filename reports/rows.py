@@ -33,6 +33,7 @@ def cell_row(
     status: str,
     reason: str | None = None,
     threads: Any = None,
+    samples: Any = None,
 ) -> Row:
     """One cell as a row of `Tables.cells`.
 
@@ -41,6 +42,7 @@ def cell_row(
         where: the file and the row, for errors.
         stats: seconds an iteration under pytest-benchmark's names; empty if it was not timed.
         extra: `extra_info`.
+        samples: seconds an iteration, one a round.
     """
     row: Row = {name: number_or_none(extra.get(name)) for name in MEASURES}
     row |= {ours: number_or_none(stats.get(theirs)) for theirs, ours in STATISTICS.items()}
@@ -53,6 +55,7 @@ def cell_row(
         "bound": text_or_none(extra.get("bound")),
         "uncounted_ops": _texts(extra.get("uncounted_ops")),
         "warnings": _texts(extra.get("warnings")),
+        "samples": _numbers(samples),
         "status": status,
         "reason": text_or_none(reason),
     }
@@ -69,6 +72,7 @@ def run_row(given: Mapping[str, Any], *, where: str) -> Row:
     row["status"] = row["status"] or "ok"
     row["family"] = row["family"] or "unnamed"
     row["knobs"] = mapping(given.get("knobs"))
+    row["tuned_from"] = _numbers(given.get("tuned_from")) or None
     for name in SPLITS.values():
         if row[name] is not None and row[name] <= 0:
             raise InputError(f"{where}: {name} must be a positive count; got {row[name]:g}")
@@ -153,6 +157,12 @@ def text_or_none(value: Any) -> str | None:
 def mapping(value: Any) -> Mapping[str, Any]:
     """The value if it is an object, else an empty one: a field that others left null or strange."""
     return value if isinstance(value, Mapping) else {}
+
+
+def _numbers(value: Any) -> tuple[float, ...]:
+    """The finite numbers of a list; none of anything else."""
+    found = map(number_or_none, value if isinstance(value, list) else [])
+    return tuple(each for each in found if each is not None)
 
 
 def _texts(value: Any) -> tuple[str, ...]:

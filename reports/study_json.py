@@ -157,6 +157,7 @@ def _measured_cells(source: str, document: Mapping[str, Any]) -> Iterator[Row]:
                 params,
                 where=f"{source}: {benchmark.get('name')}",
                 stats=mapping(benchmark.get("stats")),
+                samples=mapping(benchmark.get("stats")).get("data"),
                 extra=extra,
                 status=text_or_none(extra.get("status")) or "ok",
                 reason=extra.get("reason"),
@@ -185,6 +186,7 @@ def _foreign_cells(source: str, document: Mapping[str, Any]) -> Iterator[Row]:
                 {"family": name.partition("[")[0], "pass": "forward", **params},
                 where=f"{source}: {name}",
                 stats=mapping(benchmark.get("stats")),
+                samples=mapping(benchmark.get("stats")).get("data"),
                 extra=mapping(benchmark.get("extra_info")),
                 status="ok",
             )

@@ -93,6 +93,7 @@ def _cell(row: Mapping[str, Any], where: str) -> Row:
         mapping(row.get("params")),
         where=where,
         stats=mapping(row.get("stats")),
+        samples=row.get("samples"),
         extra=mapping(row.get("extra_info")),
         status=text_or_none(row.get("status")) or "error",
         reason=row.get("reason"),

@@ -37,7 +37,7 @@ MEASURES = (
 )  # fmt: skip
 CELL_OBJECTS = (
     "source", "machine", "family", "pass", "dtype", "device", "variants", "status", "reason",
-    "peak_source", "bound", "uncounted_ops", "warnings",
+    "peak_source", "bound", "uncounted_ops", "warnings", "samples",
 )  # fmt: skip
 CELL_NUMBERS = ("batch_size", "threads", *STATISTICS.values(), *MEASURES)
 
@@ -47,11 +47,14 @@ SPLITS = {
     "test_accuracy": "n_test",
     "train_accuracy": "n_train",
 }
-RUN_TEXTS = ("family", "task", "metric", "optimizer", "dtype", "device", "status", "reason")
-RUN_OBJECTS = ("source", "machine", "knobs", "loss_curve", *RUN_TEXTS)
+RUN_TEXTS = (
+    "family", "task", "metric", "optimizer", "match", "dtype", "device", "status", "reason",
+)  # fmt: skip
+RUN_OBJECTS = ("source", "machine", "knobs", "loss_curve", "tuned_from", *RUN_TEXTS)
 RUN_NUMBERS = (
-    "seed", "learning_rate", "weight_decay", "batch_size", "epochs", *SPLITS, *SPLITS.values(),
-    "train_loss", "validation_loss", "test_loss", "train_seconds", "train_flops", "parameters",
+    "seed", "learning_rate", "weight_decay", "batch_size", "epochs", "steps", *SPLITS,
+    *SPLITS.values(), "train_loss", "validation_loss", "test_loss", "train_seconds", "train_flops",
+    "parameters",
 )  # fmt: skip
 
 
@@ -61,8 +64,10 @@ class Tables:
 
     Attributes:
         cells: one row a measured or refused point; `flops` and `macs` are of the row's pass for its
-            whole batch, times are seconds an iteration, `latency_seconds` is the median.
-        runs: one row a training; accuracies are fractions; `metric` is how a CSV named its column.
+            whole batch, times are seconds an iteration, `latency_seconds` the median of `samples`.
+        runs: one row a training; accuracies are fractions; `metric` is how a CSV named its column;
+            `match` is the cost for which the width was solved, `tuned_from` the learning rates of
+            which the run's was chosen.
         limits: evidence rows on what stops a network, one row a trial or a probe.
         environments: the machine of each file, as the file gives it.
         notes: what the reader assumed or left out, in words.
