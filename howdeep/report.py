@@ -41,7 +41,7 @@ def report(
         list[str] | None,
         typer.Option(
             help="The most a depth may cost: latency=5ms, flops=10M, train_flops=1e15, "
-            "memory=2GiB, train_time=2h. Repeatable, or separated by commas.",
+            "memory=2GiB, train_time=2h, energy=20mJ. Repeatable, or separated by commas.",
             metavar="NAME=QUANTITY",
             show_default=False,
         ),
@@ -142,8 +142,8 @@ def _plain(findings: Findings) -> str:
 def _print(findings: Findings) -> None:
     from reports.text import print_report
 
-    if findings.empty:
-        typer.echo("howdeep report: nothing to report: no cell and no run has a result", err=True)
+    if findings.no_answer:
+        typer.echo(f"howdeep report: {findings.no_answer}", err=True)
     print_report(findings, sys.stdout)
 
 

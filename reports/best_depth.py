@@ -1,23 +1,27 @@
 """How deep should the network be: a verdict per family and task, from accuracies and costs.
 
 Which depths may be the best is said by `confidence_set`, which deeper ones are worse by `decline`.
-What is not claimed: nothing is said about depths that were not tried, and no curve is fitted
-through those that were.
+What is not claimed: nothing is said about depths that were not tried. Curves are fitted through
+those that were, and decide nothing (`fits`).
 """
 
-import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 
-from .budget import Budget, fits_all
+from .budget import Budget, cannot_tell, fits_all
 from .confidence_set import Candidate, candidates
 from .costs import CostTable, DepthCost
 from .decline import decline_p_values
-from .estimates import ALPHA, CONFIDENCE, Comparison, Estimate, Moments, compare
+from .estimates import ALPHA, CONFIDENCE, Estimate
+from .fits import fits
+from .gains import Gain, gains_between
+from .held_equal import Held, costs_held
 from .margin import MARGIN
+from .pareto import fronts
 from .separation import separations
 from .sweep import Sweep, TrainingCost
-from .verdict import DepthRow, Gain, Limit, Verdict, Within
+from .verdict import DepthRow, Limit, Verdict
+from .within_budget import Within, budget_notes, nearest, unknown_depths
 from .within_margin import within_margin
 
 
@@ -38,9 +42,10 @@ def judge(
     best = best_estimate(estimates)
     standing = stand(estimates)
     testable = best is not None and best.tested is not None
-    gains, doubling_of, gain_notes = _gains(sweep, costs)
+    gains, doubling_of, gain_notes = gains_between(estimates, costs.depths if costs else ())
     rows = _rows(sweep, costs, gains, standing)
-    within = tuple(_within(budget, rows) for budget in budgets)
+    judged = [row for row in rows if row.accuracy is not None]
+    prices = [row.cost for row in judged]
     return Verdict(
         family=sweep.family,
         knobs=sweep.knobs,
@@ -59,10 +64,18 @@ def judge(
         censored=best is not None and best.depth == max(sweep.tried),
         gains=gains,
         doubling_of=doubling_of,
-        under_budget=within,
-        within_all=_best_row([row for row in rows if fits_all(budgets, row.cost)]),
+        under_budget=tuple(_within([budget], judged) for budget in budgets),
+        within_all=_within(budgets, judged) if budgets else None,
+        fits=fits(estimates),
+        pareto=fronts(prices, estimates),
+        held=(*sweep.held, *_seeds(estimates), *costs_held(prices)),
         limit=Limit(),
-        notes=(*sweep.notes, *gain_notes, *_budget_notes(within), *_test_note(sweep, best)),
+        notes=(
+            *sweep.notes,
+            *gain_notes,
+            *budget_notes(budgets, prices),
+            *_test_note(sweep, best),
+        ),
         rows=rows,
         setting=costs.setting if costs else None,
         failed=sweep.failed,
@@ -156,38 +169,6 @@ def declines_from(standing: Standing) -> int | None:
     return start
 
 
-def _compared(first: Moments | None, second: Moments | None) -> Comparison | None:
-    return compare(first, second) if first and second else None
-
-
-def _gains(sweep: Sweep, costs: CostTable | None) -> tuple[tuple[Gain, ...], str, tuple[str, ...]]:
-    """Gains per doubling of FLOPs if those of every depth are known, else per doubling of depth."""
-    flops = {cost.depth: cost.flops for cost in costs.depths} if costs else {}
-    known = {depth: value for depth, value in flops.items() if value}
-    missing = [each.depth for each in sweep.estimates if each.depth not in known]
-    size = {each.depth: float(each.depth) for each in sweep.estimates} if missing else known
-    steps = list(zip(sweep.estimates, sweep.estimates[1:], strict=False))
-    gains = tuple(_gain(a, b, size[a.depth], size[b.depth]) for a, b in steps)
-    if not missing or not steps:
-        return gains, "FLOPs", ()
-    at = f" at depth {', '.join(map(str, missing))}" if known else ""
-    note = f"Gains are per doubling of depth: the forward FLOPs{at} are unknown."
-    return gains, "depth", (note,)
-
-
-def _gain(first: Estimate, second: Estimate, first_size: float, second_size: float) -> Gain:
-    doublings = math.log2(second_size / first_size)
-    if doublings <= 0:  # more depth for no more FLOPs: a gain per doubling has no meaning
-        return Gain(first.depth, second.depth, None, None, None)
-    scale = 100 / doublings
-    points = scale * (second.mean - first.mean)
-    comparison = _compared(first.raw, second.raw)
-    if comparison is None:
-        return Gain(first.depth, second.depth, points, None, None)
-    low, high = scale * comparison.low, scale * comparison.high
-    return Gain(first.depth, second.depth, points, low, high)
-
-
 def _rows(
     sweep: Sweep,
     costs: CostTable | None,
@@ -213,36 +194,36 @@ def _rows(
 
 def _cost(measured: DepthCost, training: TrainingCost | None) -> DepthCost:
     """What was measured and what training took; parameters are known to both."""
-    known = asdict(training) if training else {}
-    if measured.parameters is not None:
-        known["parameters"] = measured.parameters
-    return replace(measured, **known)
-
-
-def _within(budget: Budget, rows: Sequence[DepthRow]) -> Within:
-    judged = [row for row in rows if row.accuracy is not None]
-    needs = [(row.depth, budget.need(row.cost)) for row in judged]
-    known = [(depth, need) for depth, need in needs if need is not None]
-    return Within(
-        budget=budget,
-        depth=_best_row([row for row in judged if budget.fits(row.cost)]),
-        smallest_need=min(known, key=lambda each: (each[1], each[0]), default=None),
-        unknown_depths=tuple(depth for depth, need in needs if need is None),
+    if training is None:
+        return measured
+    parameters = measured.parameters if measured.parameters is not None else training.parameters
+    return replace(
+        measured,
+        parameters=parameters,
+        train_seconds=training.train_seconds,
+        train_flops=training.train_flops,
+        bounds={**measured.bounds, **training.bounds},
     )
 
 
-def _best_row(rows: Sequence[DepthRow]) -> int | None:
-    best = best_estimate([row.accuracy for row in rows if row.accuracy is not None])
-    return best.depth if best else None
+def _seeds(estimates: Sequence[Estimate]) -> tuple[Held, ...]:
+    found = {each.depth: (each.n_seeds,) for each in estimates}
+    return (Held("seeds", found),) if found else ()
 
 
-def _budget_notes(within: Sequence[Within]) -> list[str]:
-    return [
-        f"{each.budget.column} is unknown at depth {', '.join(map(str, each.unknown_depths))}, "
-        "which therefore does not fit the budget."
-        for each in within
-        if each.unknown_depths
-    ]
+def _within(budgets: Sequence[Budget], rows: Sequence[DepthRow]) -> Within:
+    """What is best within these budgets together; rows: of the depths that have an accuracy."""
+    costs = [row.cost for row in rows]
+    standing = stand([row.accuracy for row in rows if row.accuracy and fits_all(budgets, row.cost)])
+    return Within(
+        budgets=tuple(budgets),
+        depth=standing.best,
+        sufficient_depth=standing.sufficient,
+        confidence_set=standing.members if standing.candidates else (),
+        cannot_tell=tuple(cost.depth for cost in costs if cannot_tell(budgets, cost)),
+        nearest=nearest(budgets, costs),
+        unknown_depths=unknown_depths(budgets, costs),
+    )
 
 
 def _test_note(sweep: Sweep, best: Estimate | None) -> list[str]:

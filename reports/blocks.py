@@ -12,8 +12,10 @@ from .costs import CostTable, DepthCost, Setting
 from .efficiency_block import efficiency_block
 from .estimates import Estimate
 from .findings import Findings, Warned
+from .gains import Gain
+from .held_words import held_lines
 from .limits_block import limits_blocks
-from .verdict import Gain, Verdict
+from .verdict import Verdict
 from .words import paragraph, title
 
 LEGEND = {
@@ -154,6 +156,7 @@ def _captions(verdict: Verdict) -> Iterator[str]:
     yield "; ".join([INTERVALS, *times])
     if verdict.setting and setting_words(verdict.setting):
         yield f"costs: {setting_words(verdict.setting)}"
+    yield from held_lines(verdict.held)
 
 
 def _excluded(row: Mapping[str, Any]) -> str:

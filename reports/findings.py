@@ -1,6 +1,7 @@
 """All that a report says: verdicts, other costs, what stayed out, warnings, machines."""
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
@@ -71,9 +72,23 @@ class Findings:
     @property
     def empty(self) -> bool:
         """Has no cell and no run a result, so that there is nothing to report?"""
-        judged = any(verdict.best_depth is not None for verdict in self.verdicts)
         measured = self.costs or any(verdict.setting for verdict in self.verdicts)
-        return not judged and not measured and not self.limits
+        return not self._judged and not measured and not self.limits
+
+    @property
+    def no_answer(self) -> str | None:
+        """Why nothing can be said of depth, where runs or cells were tried; null where it can."""
+        ends = Counter(row["status"] for row in self.excluded if row["kind"] == "run")
+        if self.verdicts and set(ends) == {"diverged"} and not self._judged:
+            return (
+                f"all {ends['diverged']} runs diverged, so nothing can be said of depth: "
+                "try a lower learning rate (--lr)"
+            )
+        return "nothing to report: no cell and no run has a result" if self.empty else None
+
+    @property
+    def _judged(self) -> bool:
+        return any(verdict.best_depth is not None for verdict in self.verdicts)
 
     def as_dict(self) -> dict[str, Any]:
         """The JSON object that `howdeep report --json` prints."""
@@ -164,9 +179,10 @@ def _deepest_affordable(table: CostTable, budgets: Sequence[Budget]) -> int | No
 def _affordable(
     verdicts: Sequence[Verdict], costs: Sequence[CostTable], budgets: Sequence[Budget]
 ) -> bool:
-    """Does some depth fit all budgets? True without budgets."""
+    """Does some depth fit all budgets? True without budgets, and where no depth has an accuracy."""
     if verdicts:
-        return not budgets or any(verdict.within_all is not None for verdict in verdicts)
+        within = [each.within_all for each in verdicts if each.best_depth is not None]
+        return not within or any(each is None or each.depth is not None for each in within)
     return not budgets or any(_deepest_affordable(table, budgets) is not None for table in costs)
 
 

@@ -1,4 +1,4 @@
-"""Quantities as people type them: `5ms`, `2h`, `24GiB`, `1e15`, `10 MFLOPs`, `3GMACs`."""
+"""Quantities as people type them: `5ms`, `2h`, `24GiB`, `1e15`, `10 MFLOPs`, `3GMACs`, `20mJ`."""
 
 import math
 import re
@@ -21,28 +21,35 @@ FLOPS = {
     for name, flops in {"": 1.0, "flop": 1.0, "flops": 1.0, "mac": 2.0, "macs": 2.0}.items()
 }
 BYTES = {prefix + name: factor for prefix, factor in (SI | BINARY).items() for name in ("", "b")}
+# The one unit of which both the thousandth and the million are in use: their case tells them apart.
+JOULES = {
+    "": 1.0, "j": 1.0, "uj": 1e-6, "µj": 1e-6, "μj": 1e-6, "mJ": 1e-3, "kj": 1e3, "MJ": 1e6,
+    "wh": 3600.0, "kwh": 3.6e6,
+}  # fmt: skip
 
 UNITS = {
     "seconds": (SECONDS, "ns, us, ms, s, min, h, d"),
     "flops": (FLOPS, "k, M, G, T, P, E, with or without FLOPs or MACs"),
     "bytes": (BYTES, "B, kB, MB, GB, TB, KiB, MiB, GiB, TiB"),
+    "joules": (JOULES, "uJ, mJ, J, kJ, MJ, Wh, kWh"),
 }
 
 NUMBER = re.compile(r"\s*([0-9]+(?:\.[0-9]*)?(?:[eE][+-]?[0-9]+)?|\.[0-9]+)\s*([^\W\d_]*)\s*")
 
 
 def parse_quantity(text: str, unit: str) -> float:
-    """The quantity in `unit` (`seconds`, `flops` or `bytes`); upper and lower case mean the same.
+    """The quantity in `unit` (a key of `UNITS`); upper and lower case mean the same, but for mJ and
+    MJ.
 
     Raises:
         InputError: no positive number, or a suffix that this unit does not have.
     """
     factors, known = UNITS[unit]
     match = NUMBER.fullmatch(text)
-    suffix = match[2].lower() if match else None
-    if match is None or suffix not in factors:
+    factor = factors.get(match[2], factors.get(match[2].lower())) if match else None
+    if match is None or factor is None:
         raise InputError(f"a number of {unit} was expected, with one of {known}; got {text!r}")
-    value = float(match[1]) * factors[suffix]
+    value = float(match[1]) * factor
     if not 0 < value < math.inf:
         raise InputError(f"a quantity above 0 was expected; got {text!r}")
     return value

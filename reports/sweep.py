@@ -2,10 +2,12 @@
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field
 from typing import Any
 
+from .cost_bounds import Bounds, of_mean
 from .estimates import ASSUMED_EXAMPLES, Estimate, Observations, estimate_depths
+from .held_equal import Held, settings_held
 from .protocol import (
     TUNED,
     best_tuned,
@@ -24,11 +26,16 @@ RowsByDepth = Mapping[int, list[Row]]
 
 @dataclass(frozen=True)
 class TrainingCost:
-    """What training one depth took, as means over its finished runs."""
+    """What training one depth took, as means over its finished runs.
+
+    Attributes:
+        bounds: by the names of the above, of those whose noise is known.
+    """
 
     parameters: float | None = None
     train_seconds: float | None = None
     train_flops: float | None = None
+    bounds: Mapping[str, Bounds] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -45,6 +52,7 @@ class Sweep:
         tried: the depths that were trained to an end or diverged; one that ran out of memory was
             not.
         protocol: what the runs have in common besides family and task.
+        held: the settings of the runs, equal or not.
     """
 
     family: str
@@ -58,6 +66,7 @@ class Sweep:
     failed: dict[int, str]
     tried: tuple[int, ...]
     protocol: dict[str, Any]
+    held: tuple[Held, ...]
     notes: tuple[str, ...]
 
 
@@ -88,6 +97,7 @@ def _sweep(family: str, task: str | None, rows: list[Row]) -> Sweep:
         failed={depth: _ends(tuned[depth]) for depth, group in finished.items() if not group},
         tried=_tried(tuned, finished),
         protocol=protocol,
+        held=settings_held(tuned),
         notes=(
             *protocol_notes,
             *metric_notes,
@@ -133,7 +143,13 @@ def _observations(depth: int, rows: Sequence[Row], split: str) -> Observations:
 
 
 def _training(rows: Sequence[Row]) -> TrainingCost:
-    return TrainingCost(*(mean_of(rows, cost.name) for cost in fields(TrainingCost)))
+    seconds = of_mean([row["train_seconds"] for row in rows if row["train_seconds"] is not None])
+    return TrainingCost(
+        parameters=mean_of(rows, "parameters"),
+        train_seconds=mean_of(rows, "train_seconds"),
+        train_flops=mean_of(rows, "train_flops"),
+        bounds={"train_seconds": seconds} if seconds else {},
+    )
 
 
 def _tried(tuned: RowsByDepth, finished: RowsByDepth) -> tuple[int, ...]:
@@ -175,10 +191,20 @@ def _repeat_notes(tuned: RowsByDepth, finished: RowsByDepth, split: str) -> Iter
 
 
 def _failure_notes(tuned: RowsByDepth, split: str) -> Iterator[str]:
+    everything = [row for rows in tuned.values() for row in rows]
+    if not any(is_finished(row, split) for row in everything):
+        yield _nothing_note(everything)
+        return
     for depth, rows in tuned.items():
         lost = [row for row in rows if not is_finished(row, split)]
         if lost:
             yield _failure_note(depth, len(rows), lost)
+
+
+def _nothing_note(rows: Sequence[Row]) -> str:
+    if all(row["status"] == "diverged" for row in rows):
+        return f"All {len(rows)} runs diverged: try a lower learning rate (--lr)."
+    return f"None of {len(rows)} runs gave an accuracy: {_ends(rows)}."
 
 
 def _failure_note(depth: int, total: int, lost: Sequence[Row]) -> str:

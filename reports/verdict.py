@@ -4,46 +4,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from .budget import Budget
 from .confidence_set import Candidate
 from .costs import DepthCost, Setting
 from .estimates import Estimate
+from .fits import Fit, best_fit
+from .gains import Gain
+from .held_equal import Held
+from .pareto import FrontPoint
 from .separation import Separation
-
-
-@dataclass(frozen=True)
-class Gain:
-    """Percent points of accuracy per doubling (of FLOPs or of depth) from one depth to the next."""
-
-    from_depth: int
-    to_depth: int
-    points: float | None
-    low: float | None
-    high: float | None
-
-    def as_dict(self) -> dict[str, Any]:
-        """The entry of `gain_per_doubling` in the JSON verdict."""
-        interval = {"points": self.points, "low": self.low, "high": self.high}
-        return {"from": self.from_depth, "to": self.to_depth, **interval}
-
-
-@dataclass(frozen=True)
-class Within:
-    """The best depth inside a budget; null if none fits.
-
-    Attributes:
-        smallest_need: the depth that needs least of what is bounded, and how much.
-        unknown_depths: depths whose need is not known, which therefore do not fit.
-    """
-
-    budget: Budget
-    depth: int | None
-    smallest_need: tuple[int, float] | None
-    unknown_depths: tuple[int, ...]
-
-    def as_dict(self) -> dict[str, Any]:
-        """The entry of `under_budget` in the JSON verdict."""
-        return {"budget": str(self.budget), "depth": self.depth}
+from .within_budget import Within
 
 
 @dataclass(frozen=True)
@@ -97,7 +66,10 @@ class Verdict:
         declines_from: the shallowest depth from which on accuracy is significantly worse.
         censored: the best depth is the deepest that was tried.
         doubling_of: what the gains are per doubling of, `FLOPs` or `depth`.
-        within_all: the best depth that fits all budgets together.
+        within_all: within all budgets together; null without budgets.
+        fits: curves of error against depth; they decide nothing.
+        pareto: the depths against each cost that is known.
+        held: what the depths have in common, and what not.
         setting: of the costs in `rows`; null without costs.
         failed: the depths without an accuracy, and how their runs ended.
     """
@@ -120,7 +92,10 @@ class Verdict:
     gains: tuple[Gain, ...]
     doubling_of: str
     under_budget: tuple[Within, ...]
-    within_all: int | None
+    within_all: Within | None
+    fits: tuple[Fit, ...]
+    pareto: Mapping[str, tuple[FrontPoint, ...]]
+    held: tuple[Held, ...]
     limit: Limit
     notes: tuple[str, ...]
     rows: tuple[DepthRow, ...]
@@ -148,6 +123,13 @@ class Verdict:
             "margin": self.margin,
             "within_margin": list(self.within_margin),
             "to_separate": [each.as_dict() for each in self.to_separate],
+            "under_all_budgets": self.within_all.as_dict() if self.within_all else None,
+            "fits": [each.as_dict() for each in self.fits],
+            "best_fit": best.form if (best := best_fit(self.fits)) else None,
+            "pareto": {
+                cost: [each.as_dict() for each in points] for cost, points in self.pareto.items()
+            },
+            "held_equal": {each.name: each.as_dict() for each in self.held},
         }
 
     def row(self, depth: int) -> DepthRow:

@@ -4,7 +4,8 @@ from collections.abc import Iterator
 
 from .budget import Budget
 from .estimates import ALPHA, Estimate
-from .verdict import DepthRow, Verdict, Within
+from .verdict import DepthRow, Verdict
+from .within_budget import Within
 
 PRICED = {
     "flops": "FLOPs",
@@ -32,8 +33,7 @@ def paragraph(verdict: Verdict) -> str:
         *_prices(verdict),
         *(f"Depth {depth} gave no accuracy ({end})." for depth, end in verdict.failed.items()),
         *_censored(verdict),
-        *(_within(verdict, within) for within in verdict.under_budget),
-        *_within_all(verdict),
+        *_budgets(verdict),
     ]
     return " ".join(sentences)
 
@@ -175,25 +175,50 @@ def _censored(verdict: Verdict) -> Iterator[str]:
         )
 
 
+def _budgets(verdict: Verdict) -> Iterator[str]:
+    """What each budget leaves, and what all of them together: there, how sure that is."""
+    yield from (_within(verdict, each) for each in verdict.under_budget)
+    together = verdict.within_all
+    if together is not None and len(together.budgets) > 1:
+        yield _together(together)
+    if together is not None:
+        yield from _sure_within(verdict, together)
+
+
 def _within(verdict: Verdict, within: Within) -> str:
-    bound = budget_words(within.budget)
+    (budget,) = within.budgets
+    bound = budget_words(budget)
     if within.depth is not None:
-        found = f"{within.depth} ({_at(verdict, within.depth)})"
-        return f"With {bound}, the best depth is {found}."
-    if within.smallest_need is None:
+        return f"With {bound}, the best depth is {within.depth} ({_at(verdict, within.depth)})."
+    if within.nearest is None:
         return f"Whether any depth has {bound} is unknown: this cost was not measured."
-    depth, need = within.smallest_need
-    least = quantity(within.budget.column, need)
-    return f"No depth has {bound}: the smallest need is {least}, at depth {depth}."
+    least = quantity(budget.column, within.nearest.needs[budget.column])
+    return f"No depth has {bound}: the smallest need is {least}, at depth {within.nearest.depth}."
 
 
-def _within_all(verdict: Verdict) -> Iterator[str]:
-    if len(verdict.under_budget) > 1:
-        yield (
-            "No depth fits all budgets together."
-            if verdict.within_all is None
-            else f"With all budgets together, it is {verdict.within_all}."
-        )
+def _together(within: Within) -> str:
+    if within.depth is not None:
+        return f"With all budgets together, it is {within.depth}."
+    if within.nearest is None:
+        return "No depth is known to fit all budgets together."
+    needs = within.nearest.needs
+    words = [
+        f"{each.words} of {quantity(each.column, needs[each.column])}" for each in within.budgets
+    ]
+    return (
+        "No depth fits all budgets together: the nearest is depth "
+        f"{within.nearest.depth}, with {' and '.join(words)}."
+    )
+
+
+def _sure_within(verdict: Verdict, within: Within) -> Iterator[str]:
+    """The sufficient depth where it is not the best, and depths that may or may not fit."""
+    sufficient = within.sufficient_depth
+    if sufficient is not None and sufficient != within.depth:
+        yield f"Of the depths that fit, {sufficient} ({_at(verdict, sufficient)}) is sufficient."
+    if within.cannot_tell:
+        depths = f"depth{'s' * (len(within.cannot_tell) > 1)} {_listed(within.cannot_tell)}"
+        yield f"Whether {depths} fit{'s' * (len(within.cannot_tell) == 1)} cannot be told at 95%."
 
 
 def budget_words(budget: Budget) -> str:
@@ -205,6 +230,8 @@ def quantity(column: str, value: float) -> str:
     """A cost with a unit that fits its size; the column tells what it is a quantity of."""
     if column.endswith("_seconds"):
         return f"{1e3 * value:.4g} ms" if value < 1 else f"{value:,.4g} s"
+    if column.endswith("_joules"):
+        return f"{1e3 * value:.4g} mJ" if value < 1 else f"{value:,.4g} J"
     unit = "B" if column.endswith("_bytes") else "FLOPs"
     for factor, prefix in ((1e15, "P"), (1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k")):
         if value >= factor:

@@ -151,6 +151,50 @@ def test_runs_that_all_failed_are_exit_code_3(tmp_path: Path) -> None:
     assert howdeep_report(path).exit_code == 0
 
 
+def diverged(seeds: int) -> list[dict[str, Any]]:
+    """Runs at three depths, all of which diverged."""
+    return [
+        studies.run("mlp", depth, seed, None, status="diverged", reason="loss is NaN in epoch 1")
+        for depth in (2, 4, 8)
+        for seed in range(seeds)
+    ]
+
+
+@pytest.mark.parametrize("measured", [(), studies.costs("mlp")], ids=["runs", "runs and costs"])
+@pytest.mark.parametrize("budget", [(), ("--budget", "latency=1us")], ids=["", "budget"])
+def test_runs_that_all_diverged_are_no_answer(
+    tmp_path: Path, measured: Any, budget: tuple[str, ...]
+) -> None:
+    """Exit code 3, also under a budget: one line says so and what to try, the report says it too,
+    and the costs are there all the same."""
+    document = studies.document(measured, diverged(seeds=2))
+    path = studies.write(tmp_path / "study.json", document)
+    result = howdeep_report(path, *budget)
+    assert result.exit_code == 3
+    assert result.stderr.splitlines() == [
+        "howdeep report: all 6 runs diverged, so nothing can be said of depth: try a lower "
+        "learning rate (--lr)"
+    ]
+    assert "All 6 runs diverged: try a lower learning rate (--lr)." in result.stdout
+    assert "held equal: width 24, 10 epochs" in result.stdout
+    assert ("0.200 (0.006)" in result.stdout) == bool(measured)
+    (found,) = json.loads(howdeep_report(path, "--json", *budget).stdout)["depths"]
+    assert (found["best_depth"], found["fits"], found["pareto"]) == (None, [], {})
+
+
+def test_one_seed_answers_and_says_that_it_cannot_tell(tmp_path: Path) -> None:
+    """`--seeds 1`: the noise of the evaluation is known, that between trainings is not."""
+    runs = [row for row in studies.runs("mlp", studies.MLP) if row["seed"] == 0]
+    path = studies.write(tmp_path / "study.json", studies.document(studies.costs("mlp"), runs))
+    result = howdeep_report(path, "--budget", "train_time=3s")
+    assert result.exit_code == 0
+    words = " ".join(result.output.split())
+    assert "The best depth is 8" in words
+    assert "One seed cannot tell: differences between trainings are not included." in words
+    assert "1 seed a depth" in words
+    assert "With a training time of at most 3 s, the best depth is 4" in words
+
+
 def test_too_little_evidence_has_an_exit_code_of_its_own(tmp_path: Path) -> None:
     """3 when every shape is undetermined: the report says what is known and what hides the rest."""
     runs = studies.runs("mlp", {2: 0.9, 4: 0.9})
@@ -310,7 +354,13 @@ def test_a_unit_against_the_column_is_refused(tmp_path: Path) -> None:
     assert "error_percent is in percent, yet --unit says fraction" in result.stderr
 
 
-@pytest.mark.parametrize("budget", ["speed=5", "latency=fast", "latency=5GiB", "memory=-1GB"])
+@pytest.mark.parametrize(
+    "budget",
+    [
+        "speed=5", "latency=fast", "latency=5GiB", "memory=-1GB", "latency=0", "latency=nan",
+        "train_time=inf", "energy=5W", "latency=5ms,latency=2ms", "latency=5ms,",
+    ],
+)  # fmt: skip
 def test_a_bad_budget_is_one_line_and_exit_code_2(study: Path, budget: str) -> None:
     """It is refused before any file is read."""
     result = howdeep_report(study, "no such file", "--budget", budget)

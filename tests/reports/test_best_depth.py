@@ -123,10 +123,12 @@ def test_the_json_has_the_keys_of_the_contract(tmp_path: Path) -> None:
         "family", "task", "metric", "n_depths", "best_depth", "sufficient_depth",
         "confidence_set", "confidence", "shape", "declines_from", "censored",
         "gain_per_doubling", "under_budget", "limit", "notes", "margin", "within_margin",
-        "to_separate",
+        "to_separate", "under_all_budgets", "fits", "best_fit", "pareto", "held_equal",
     ]  # fmt: skip
     assert list(first["gain_per_doubling"][0]) == ["from", "to", "points", "low", "high"]
-    assert first["under_budget"] == [{"budget": "latency_seconds<=0.001", "depth": 8}]
+    (within,) = first["under_budget"]
+    assert within == first["under_all_budgets"]
+    assert (within["budget"], within["depth"]) == ("latency_seconds<=0.001", 8)
     assert first["limit"] == {"name": "undetermined", "confidence": None, "evidence": []}
     assert json.loads(json.dumps(first, allow_nan=False)) == first
 
@@ -250,7 +252,8 @@ def test_the_best_depth_within_a_budget(
     """Each cost is held against its bound, which is itself allowed."""
     runs = studies.runs("mlp", {2: 0.80, 4: 0.85, 8: 0.90, 16: 0.95, 32: 0.94})
     judged = verdict(tmp_path, runs, budget, costs=studies.costs("mlp"))
-    assert [each.as_dict() for each in judged.under_budget] == [{"budget": text, "depth": depth}]
+    (within,) = [each.as_dict() for each in judged.under_budget]
+    assert (within["budget"], within["depth"]) == (text, depth)
 
 
 def test_the_best_within_a_budget_is_the_best_and_not_the_deepest(tmp_path: Path) -> None:
@@ -277,9 +280,18 @@ def test_budgets_that_each_fit_may_not_fit_together(tmp_path: Path) -> None:
     findings = found(tmp_path, study, "latency=0.5ms", "train_time=10s")
     (judged,) = findings.verdicts
     assert [each.depth for each in judged.under_budget] == [4, 8]
-    assert judged.within_all is None
+    assert judged.within_all is not None
+    assert judged.within_all.as_dict() == {
+        "budget": "latency_seconds<=0.0005, train_seconds<=10", "depth": None,
+        "sufficient_depth": None, "confidence_set": [], "cannot_tell": [],
+        "nearest": {"depth": 8, "needs": {"latency_seconds": pytest.approx(0.0008),
+                                          "train_seconds": 1.0}},
+    }  # fmt: skip
     assert not findings.affordable
-    assert "No depth fits all budgets together." in paragraph(judged)
+    assert (
+        "No depth fits all budgets together: the nearest is depth 8, with a forward latency of "
+        "0.8 ms and a training time of 1 s."
+    ) in paragraph(judged)
 
 
 def test_runs_of_another_protocol_are_left_out_and_it_is_said(tmp_path: Path) -> None:

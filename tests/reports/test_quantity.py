@@ -24,6 +24,10 @@ from reports.quantity import parse_quantity
         ("3G", "flops", 3e9),
         ("10MFLOPs", "flops", 10e6),
         ("3GMACs", "flops", 6e9),
+        ("20 mJ", "joules", 0.02),
+        ("20MJ", "joules", 20e6),
+        ("5j", "joules", 5),
+        ("2Wh", "joules", 7200),
     ],
 )
 def test_a_quantity_with_a_suffix(text: str, unit: str, value: float) -> None:
@@ -38,6 +42,19 @@ def test_what_is_no_quantity_names_what_is_known(text: str) -> None:
     """No number, no positive one, or a suffix of something else."""
     with pytest.raises(InputError, match="expected"):
         parse_quantity(text, "seconds")
+
+
+def test_a_thousandth_and_a_million_of_a_joule_are_told_by_their_case() -> None:
+    """So `mj` is neither."""
+    with pytest.raises(InputError, match=r"uJ, mJ, J, kJ, MJ, Wh, kWh; got '3mj'"):
+        parse_quantity("3mj", "joules")
+
+
+@pytest.mark.parametrize("texts", [["latency=5ms,latency=2ms"], ["flops=1G", "flops=1G"]])
+def test_one_cost_has_one_bound(texts: list[str]) -> None:
+    """Which of two was meant cannot be known, so both are named."""
+    with pytest.raises(InputError, match=r"one bound on (latency|flops) was expected; got .*, "):
+        parse_budgets(texts)
 
 
 def test_bytes_are_no_time() -> None:
@@ -57,7 +74,7 @@ def test_budgets_are_repeated_or_separated_by_commas() -> None:
 @pytest.mark.parametrize("text", ["", "latency", "speed=5", "latency:5ms", "=5"])
 def test_an_unknown_budget_lists_the_known_ones(text: str) -> None:
     """The names of the budgets are in the error."""
-    with pytest.raises(InputError, match="latency, flops, train_flops, memory, train_time"):
+    with pytest.raises(InputError, match="latency, flops, train_flops, memory, train_time, energy"):
         parse_budgets([text])
 
 
