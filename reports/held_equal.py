@@ -74,11 +74,11 @@ def settings_held(runs: Mapping[int, Sequence[Row]]) -> tuple[Held, ...]:
 
 
 def costs_held(costs: Sequence[DepthCost]) -> tuple[Held, ...]:
-    """The measured sizes, where those of every depth are known."""
+    """The measured sizes, where those of every depth are known; none of a single depth."""
     return tuple(
         Held(name, {cost.depth: (_whole(getattr(cost, name)),) for cost in costs})
         for name in MEASURED
-        if costs and all(getattr(cost, name) is not None for cost in costs)
+        if len(costs) > 1 and all(getattr(cost, name) is not None for cost in costs)
     )
 
 

@@ -58,17 +58,18 @@ def _within(held: Held) -> str:
 
 
 def _differing(held: Held) -> str:
-    if held.name in MEASURED:
-        return f"{WORDS.get(held.name, held.name)} {held.ratio:.3g}x"
     if held.ratio is None:
         return _named(held.name, " or ".join(map(_plain, held.values)))
+    if held.name in MEASURED:
+        return f"{WORDS.get(held.name, held.name)} {held.ratio:.3g}x"
     return _named(held.name, f"{_plain(min(held.values))}…{_plain(max(held.values))}")
 
 
 def _named(name: str, value: str) -> str:
     if name == "seeds":
         value = f"{value} seed{'' if value == '1' else 's'}"
-    return WORDS[name].format(value) if name in WORDS else f"{name} {value}"
+    words = WORDS.get(name, name)
+    return words.format(value) if "{}" in words else f"{words} {value}"
 
 
 def _plain(value: Any) -> str:

@@ -119,3 +119,16 @@ def test_gains_are_per_doubling_of_depth_where_flops_were_held_equal(tmp_path: P
     assert verdict.doubling_of == "depth"
     assert verdict.gains[0].points == pytest.approx(10)
     assert "Gains are per doubling of depth: the FLOPs were held equal." in verdict.notes
+
+
+def test_sizes_of_nothing_are_listed(tmp_path: Path) -> None:
+    """A network without parameters is not so many times smaller than another."""
+    runs = changed(studies.runs("mlp", MEANS), parameters=lambda depth: 10 * (depth - 2))
+    _, differing = held_lines(judged(tmp_path, runs).held)
+    assert "parameters 0 or 20 or 60" in differing
+
+
+def test_one_depth_has_nothing_to_be_as_large_as(tmp_path: Path) -> None:
+    """Its settings are told, its sizes are in the table."""
+    (only,) = held_lines(judged(tmp_path, studies.runs("mlp", {8: 0.9})).held)
+    assert only.endswith("3 seeds a depth")
