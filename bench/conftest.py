@@ -16,6 +16,7 @@ from .records import Cell, Training, plain
 from .replay import replay
 from .specs import InputError
 from .study import Study
+from .train.store import StoreError
 
 # Rounds go on until the mean is known to 1% at 99% confidence, or --benchmark-max-time is over.
 PRECISION = 0.01
@@ -270,6 +271,8 @@ def train(
         seconds = [run.train_seconds for run in runs if run.status == "ok" and run.train_seconds]
         if seconds:
             replay(seconds, 1, benchmark, clock)
+            errors = (f"seed {run.seed}: {run.reason}" for run in runs if run.status == "error")
+            _say(request, *errors)
         else:
             _conclude({run.status for run in runs}, runs[0].reason)
 
@@ -285,7 +288,10 @@ def attribute(
     def run(network: Training) -> None:
         benchmark.group, benchmark.params = f"{network.family} limits", network.params()
         phases = summaries.Phases(lambda words: _say(request, f"limits   {network}  {words}"))
-        rows = request.config.stash[_STUDY].attribute(network, phases.finished)
+        try:
+            rows = request.config.stash[_STUDY].attribute(network, phases.finished)
+        except StoreError as error:
+            pytest.fail(f"error: {error}", pytrace=False)
         _tell(request, f"{network}  {summaries.evidence_words(rows)}")
         benchmark.extra_info.update(plain(summaries.evidence_info(rows)))
         seconds = summaries.asked_seconds(rows)
@@ -298,10 +304,11 @@ def attribute(
     return run
 
 
-def _say(request: pytest.FixtureRequest, line: str) -> None:
-    """A line between two finished items."""
+def _say(request: pytest.FixtureRequest, *lines: str) -> None:
+    """Lines between two finished items."""
     with _plugin(request.config, "capturemanager").global_and_fixture_disabled():
-        request.config.get_terminal_writer().line(line)
+        for line in lines:
+            request.config.get_terminal_writer().line(line)
 
 
 def _tell(request: pytest.FixtureRequest, line: str) -> None:

@@ -1,11 +1,13 @@
 """Imports the module or the file that a spec names, and tells whether its code has changed."""
 
+import ast
 import hashlib
 import importlib
+import importlib.metadata
 import importlib.util
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -72,13 +74,15 @@ def function_of(module: ModuleType, name: str, target: str) -> Callable[..., Any
 
 def code_of(module: ModuleType) -> str:
     """A digest of what `module` was made of: its file and every loaded module below the same
-    folder (for a package's module: the package's), installed packages left out."""
+    folder (for a package's module: the package's); of installed packages that these import, the
+    versions."""
     if not module.__file__:
         return ""
     root = Path(module.__file__).resolve().parents[module.__name__.count(".")]
     files = {Path(f).resolve() for m in list(sys.modules.values()) if (f := _file_of(m))}
     below = {f for f in files if f.is_relative_to(root) and "site-packages" not in f.parts}
-    return digest(*(f for f in below if f.is_file()))
+    below = {f for f in below if f.is_file()}
+    return digest(*below, versions=versions(_imported(below)))
 
 
 def _file_of(module: ModuleType) -> str | None:
@@ -86,9 +90,44 @@ def _file_of(module: ModuleType) -> str | None:
     return file if isinstance(file, str) and file.endswith(".py") else None
 
 
-def digest(*paths: Path) -> str:
-    """A short hash of the files' bytes: two equal digests mean the same code."""
+def _imported(files: Iterable[Path]) -> set[str]:
+    """The top-level names that the files import, in functions too."""
+    return {
+        name.partition(".")[0]
+        for file in files
+        for node in ast.walk(ast.parse(file.read_bytes()))
+        for name in _names(node)
+    }
+
+
+def _names(node: ast.AST) -> Iterator[str]:
+    if isinstance(node, ast.Import):
+        yield from (alias.name for alias in node.names)
+    elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+        yield node.module
+
+
+def versions(packages: Iterable[str]) -> dict[str, str]:
+    """The installed versions of packages by the names that are imported; what is not installed, as
+    the standard library and a file's neighbours, has none."""
+    found = {name: _version(name) for name in sorted(packages)}
+    return {name: version for name, version in found.items() if version is not None}
+
+
+def _version(package: str) -> str | None:
+    if package in sys.stdlib_module_names:
+        return None
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:  # or it is installed under another name
+        names = importlib.metadata.packages_distributions().get(package, [])
+    return ", ".join(importlib.metadata.version(name) for name in sorted(set(names))) or None
+
+
+def digest(*paths: Path, versions: Mapping[str, str] | None = None) -> str:
+    """A short hash of the files' bytes, and of versions: two equal digests mean the same code."""
     hasher = hashlib.sha256()
     for path in sorted(paths):
         hasher.update(path.read_bytes())
+    hasher.update(repr(sorted((versions or {}).items())).encode())
     return hasher.hexdigest()[:16]

@@ -22,8 +22,9 @@ from .records import Cell, CellRecord, Facts, RunRecord, Training, key, plain
 from .replay import replay
 from .specs import one_line
 from .train import tasks
+from .train.optimizers import package_versions
 from .train.runs import Runs, workers
-from .train.store import Store
+from .train.store import Store, StoreError
 
 SCHEMA = 1
 
@@ -31,15 +32,14 @@ SCHEMA = 1
 # in its trial two passes stayed under the time limit.
 _TIMING_SHARE = 4
 
-# What a measurement depends on beside the network: a change here makes kept records old.
+# What a cell depends on beside the network: a change here makes kept cells old.
 _ROOM = Path(__file__).parent
 _CODE = sources.digest(
     *(_ROOM / "measure").glob("*.py"),
     _ROOM / "cell_info.py",
     _ROOM / "cost.py",
-    _ROOM / "train" / "trainer.py",
+    _ROOM / "families.py",
     _ROOM / "train" / "optimizers.py",
-    *(_ROOM / "train" / "treatments").glob("*.py"),
 )
 
 
@@ -59,7 +59,7 @@ class Study:
         torch.set_num_threads(options.threads)
         self._task = tasks.load(options.task)
         self._families = {f.name: self._bound(f) for f in grid.families}
-        self._circumstances = {"machine": machine.identity(options.device), "code": _CODE}
+        self._machine = machine.identity(options.device)
         self._store = Store(options.store, document=self._start, resume=options.resume)
         self._started = self._store.document
         self._children = Children(preload=("bench.cost", "bench.train.runs", "fvcore.nn"))
@@ -71,7 +71,7 @@ class Study:
             {self._task.name: self._task},
             self._store,
             self._children,
-            circumstances=self._circumstances,
+            circumstances={"machine": self._machine},
             workers=workers(options.device, options.threads),
             timeout=options.run_timeout,
         )
@@ -89,18 +89,27 @@ class Study:
     def measure(self, cell: Cell, benchmark: Any, clock: Clock) -> CellRecord:
         """Measure `cell` through the fixture, or replay what is kept of it. Every status but
         `ok` comes with a reason."""
-        identity = self._key(cell)
-        kept = self._store.kept(identity)
-        if kept:
-            record = CellRecord.from_row(kept)
-            replay(record.samples, record.iterations, benchmark, clock)
-        else:
-            record = self._measure(cell, benchmark, clock)
-            self._keep(identity, record)
+        try:
+            record = self._kept_or_measured(cell, benchmark, clock)
+        except StoreError as error:
+            benchmark.has_error = True  # what is not kept is no result
+            record = CellRecord(cell=cell, status="error", reason=f"not kept: {error}")
         if record.status in ("oom", "timeout"):
             self._too_large.setdefault((cell.family, cell.batch_size), record)
         self._records[cell] = record
         benchmark.extra_info.update(plain(record.extra_info))
+        return record
+
+    def _kept_or_measured(self, cell: Cell, benchmark: Any, clock: Clock) -> CellRecord:
+        basis = self._basis(cell)
+        kept = self._store.kept(key(basis))
+        if kept:
+            record = CellRecord.from_row(kept)
+            replay(record.samples, record.iterations, benchmark, clock)
+            return record
+        record = self._measure(cell, benchmark, clock)
+        if record.samples or record.status != "ok":  # what was not timed is not finished
+            self._store.keep("cell", key(basis), record.row(), basis=basis)
         return record
 
     def _measure(self, cell: Cell, benchmark: Any, clock: Clock) -> CellRecord:
@@ -152,15 +161,20 @@ class Study:
         rows = self._started["reference_kernels"]
         return float(next(row["seconds"] for row in rows if row["kernel"] == "matmul"))
 
-    def _keep(self, identity: str, record: CellRecord) -> None:
-        """What was not timed is not finished."""
-        if record.samples or record.status != "ok":
-            self._store.keep("cell", identity, record.row())
-
-    def _key(self, cell: Cell) -> str:
-        family = self._families[cell.family]
-        network = [family.all_knobs, family.code, self._options.optimizer]
-        return key("cell", cell, network, self._circumstances, self._timing)
+    def _basis(self, cell: Cell) -> dict[str, Any]:
+        """Everything that determines the measurement."""
+        family, optimizer = self._families[cell.family], self._options.optimizer
+        return {
+            "kind": "cell",
+            "cell": cell,
+            "knobs": family.all_knobs,
+            "family_code": family.code,
+            "optimizer": optimizer,
+            "packages": package_versions(optimizer),
+            "howdeep_code": _CODE,
+            "machine": self._machine,
+            "timing": self._timing,
+        }
 
     def train(self, trainings: Iterable[Training]) -> list[RunRecord]:
         """The runs of `trainings`, waited for. With the first, those of the whole grid start."""
@@ -181,8 +195,8 @@ class Study:
             quick=self._options.quick,
             tell=tell,
         )
-        self._store.keep("limits", key("limits", network), {"status": "ok", "rows": rows})
         self._limits += rows
+        self._store.keep("limits", key("limits", network), {"status": "ok", "rows": rows})
         return rows
 
     def document(self) -> dict[str, Any]:

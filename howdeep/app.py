@@ -10,6 +10,7 @@ import typer
 from .limits import limits
 from .plan import plan
 from .report import report
+from .runs import runs
 from .search import search
 
 app = typer.Typer(
@@ -23,6 +24,7 @@ app.command()(plan)
 app.command()(search)
 app.command()(limits)
 app.command()(report)
+app.add_typer(runs)
 
 
 def main() -> None:

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from .output import write
+
 if TYPE_CHECKING:
     from reports.findings import Findings
 
@@ -71,9 +73,9 @@ def report(
     with _one_line_errors():
         findings = _find(files, budget or [], unit, margin)
         if markdown and markdown != "-":
-            _write(_markdown(findings), Path(markdown))
+            write(_markdown(findings), Path(markdown))
         if text:
-            _write(_plain(findings), text)
+            write(_plain(findings), text)
     _tolerate(sys.stdout)
     if json_:
         typer.echo(json.dumps(findings.as_dict(), indent=2, allow_nan=False))
@@ -111,18 +113,6 @@ def _tolerate(stream: object) -> None:
     """A terminal that cannot show a character (`°`) shows `?`, and the report goes on."""
     if isinstance(stream, io.TextIOWrapper):
         stream.reconfigure(errors="replace")
-
-
-def _write(content: str, path: Path) -> None:
-    """Written beside and renamed: a report that was there stays whole until the new one is."""
-    beside = path.with_name(f".{path.name}.new")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        beside.write_text(content, encoding="utf-8")
-        beside.replace(path)
-    except OSError as error:
-        beside.unlink(missing_ok=True)
-        raise OSError(f"cannot write {path}: {error.strerror}") from error
 
 
 def _markdown(findings: Findings) -> str:

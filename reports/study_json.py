@@ -10,9 +10,9 @@ from typing import Any
 
 from .errors import InputError
 from .rows import cell_row, limit_row, mapping, run_row, text_or_none
+from .schema import check_schema
 from .tables import CELL_KEY, Row, Tables, cells_frame, runs_frame
 
-SCHEMA = 1
 KEPT = "what was measured is kept in the store: `pytest bench --resume` finishes the study"
 
 
@@ -38,17 +38,6 @@ def read_json(source: str, text: str) -> Tables:
             for index, row in enumerate(objects(source, ours, "limits"), start=1)
         ],
     )
-
-
-def check_schema(source: str, schema: Any) -> None:
-    """An error unless this version reads that schema."""
-    if not isinstance(schema, int) or isinstance(schema, bool) or schema < 1:
-        raise InputError(f"{source}: the study's schema must be a number from 1; got {schema!r}")
-    if schema > SCHEMA:
-        raise InputError(
-            f"{source}: schema {schema} is newer than {SCHEMA}, which this howdeep reads: "
-            "upgrade howdeep"
-        )
 
 
 def study_tables(

@@ -23,7 +23,6 @@ class Lab:
     """Runs what is planned, on every core that there is to give.
 
     Args:
-        code: a digest of what the results depend on beside network and data.
         tell: called with each finished trial.
     """
 
@@ -33,7 +32,6 @@ class Lab:
         store: Store,
         children: Children,
         *,
-        code: str,
         tell: Callable[[Trial], None],
     ) -> None:
         self._options = options
@@ -48,7 +46,7 @@ class Lab:
             self._tasks,
             store,
             children,
-            circumstances={"machine": machine.identity(options.device), "code": code},
+            circumstances={"machine": machine.identity(options.device)},
             workers=self._workers,
             timeout=options.run_timeout,
             kind="trial",

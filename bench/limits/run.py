@@ -3,10 +3,9 @@
 import contextlib
 import math
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
-from .. import families, sources
+from .. import families
 from ..isolate import Children, OutOfTimeError, time_limit
 from ..options import DEFAULT_EPOCHS, Options
 from ..records import Training, steps_per_epoch
@@ -25,14 +24,6 @@ LEAST_ROWS = 20
 # What a child needs, loaded once where children are forked.
 PRELOAD = ("bench.limits.examine", "bench.cost", "bench.train.runs", "fvcore.nn")
 
-_ROOM = Path(__file__).parent.parent
-CODE = sources.digest(
-    *(_ROOM / "measure").glob("*.py"),
-    *(_ROOM / "train" / "treatments").glob("*.py"),
-    _ROOM / "train" / "trainer.py",
-    _ROOM / "train" / "optimizers.py",
-)
-
 
 def evidence(
     training: Training,
@@ -44,7 +35,7 @@ def evidence(
     tell: Callable[[Trial], None],
 ) -> list[dict[str, Any]]:
     """The evidence rows of one network, see `experiment`."""
-    lab = Lab(options, store, Children(preload=PRELOAD), code=CODE, tell=tell)
+    lab = Lab(options, store, Children(preload=PRELOAD), tell=tell)
     try:
         return Experiment(training, lab, seeds=seeds, quick=quick).rows()
     finally:

@@ -10,6 +10,8 @@ from typing import Any
 
 import torch
 
+from .. import sources
+
 MOMENTUM = 0.9
 
 
@@ -37,3 +39,8 @@ OPTIMIZERS: Mapping[str, Callable[..., torch.optim.Optimizer]] = {
 def still(name: str, parameters: list[torch.nn.Parameter], **options: Any) -> torch.optim.Optimizer:
     """The optimizer with a learning rate of zero: it does all its work, and the weights stay."""
     return OPTIMIZERS[name](parameters, lr=0.0, **options)
+
+
+def package_versions(name: str) -> dict[str, str]:
+    """What the optimizer comes from, where that is not PyTorch: package and version."""
+    return sources.versions(["pytorch_optimizer"] if name == "lion" else [])

@@ -4,18 +4,23 @@ A record stands under a hash of everything that determines it, within a study (o
 `pytest bench`, resumed ones included). Each write is a transaction of its own, so a process that
 is killed loses nothing that was finished; several threads and processes may write.
 `reports` reads this file too: its schema is the contract, and `SCHEMA` its version.
+
+Beside each record stands when it was first kept, and what its key was made of.
 """
 
 import json
 import sqlite3
+import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager
 from pathlib import Path
 from typing import Any
 
 from ..records import SETTLED, plain
 from ..specs import InputError
+from .claims import Claims
+from .damage import damage, set_aside
 
 SCHEMA = 1
 
@@ -27,12 +32,22 @@ CREATE TABLE IF NOT EXISTS records (
     study INTEGER NOT NULL, kind TEXT NOT NULL, key TEXT NOT NULL, row TEXT NOT NULL,
     PRIMARY KEY (study, key));
 CREATE INDEX IF NOT EXISTS records_by_key ON records (key);
+CREATE TABLE IF NOT EXISTS origins (
+    study INTEGER NOT NULL, key TEXT NOT NULL, kept_at TEXT NOT NULL, basis TEXT,
+    PRIMARY KEY (study, key));
 PRAGMA user_version = {SCHEMA};
 """
 
 # Another process may hold the lock while it writes a row; that takes milliseconds.
 BUSY_SECONDS = 30.0
 _RETRY_SECONDS = 0.02
+
+# The claim on the store as a whole, for what one process at a time may do to the file.
+_WHOLE = "0"
+
+
+class StoreError(InputError):
+    """The store cannot be read or written: one line that names it and says why."""
 
 
 class Store:
@@ -43,30 +58,40 @@ class Store:
         document: gives what is known of a new study at its start (JSON): the environment before.
         resume: go on with the newest study of the file, if there is one.
 
+    A store that is damaged is set aside, which a line on standard error says, and a new one begun.
+
     Raises:
-        InputError: the file is no store, is damaged, or comes from a newer version.
+        InputError: the file is no store, cannot be written, or comes from a newer version.
     """
 
     def __init__(
         self, path: Path, *, document: Callable[[], Mapping[str, Any]], resume: bool
     ) -> None:
         self._path = path
-        self._resumed = resume
-        try:
+        self._claims = Claims(path)
+        self.resumed = resume
+        with _told(path):
             path.parent.mkdir(parents=True, exist_ok=True)
-            with self._connection() as connection:
-                _check(connection, path)
-                _use_write_ahead_log(connection)
-                connection.executescript(_TABLES)
-                self._study = self._find_or_start(connection, document)
-        except (sqlite3.Error, OSError) as error:
-            raise InputError(f"cannot use the store {path}: {error}") from error
+            self._set_aside_if_damaged()
+        with connected(path) as connection:
+            prepare(connection, path)
+            self._study = self._find_or_start(connection, document)
+
+    def _set_aside_if_damaged(self) -> None:
+        if not damage(self._path):
+            return
+        with self._claims.claim(_WHOLE, wait=True):
+            found = damage(self._path)  # unless another process has just done it
+            if found:
+                aside = set_aside(self._path)
+                line = f"the store {self._path} is damaged ({found}): it was set aside as {aside}"
+                print(f"howdeep: {line}, and a new one was begun", file=sys.stderr, flush=True)
 
     def _find_or_start(
         self, connection: sqlite3.Connection, document: Callable[[], Mapping[str, Any]]
     ) -> int:
         newest = connection.execute("SELECT max(id) FROM studies").fetchone()[0]
-        if self._resumed and newest is not None:
+        if self.resumed and newest is not None:
             return int(newest)
         cursor = connection.execute(
             "INSERT INTO studies (started, document) VALUES (datetime('now'), ?)",
@@ -77,39 +102,101 @@ class Store:
     @property
     def document(self) -> dict[str, Any]:
         """What was known of the study at its start."""
-        with self._connection() as connection:
+        with connected(self._path) as connection:
             query = "SELECT document FROM studies WHERE id = ?"
             text = connection.execute(query, (self._study,)).fetchone()[0]
         return dict(json.loads(text))
 
-    def keep(self, kind: str, key: str, row: Mapping[str, Any]) -> None:
-        """Write one finished record of `kind` ("cell", "run") under its key."""
-        with self._connection() as connection:
+    def claim(self, key: str) -> AbstractContextManager[bool]:
+        """Whether what stands under `key` is ours to train until the end of the block, or another
+        process is at it."""
+        return self._claims.claim(key)
+
+    def keep(
+        self,
+        kind: str,
+        key: str,
+        row: Mapping[str, Any],
+        *,
+        basis: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Write one finished record of `kind` ("cell", "run") under its key.
+
+        Args:
+            basis: what the key was made of, for people to read.
+
+        Raises:
+            StoreError: it is not kept: the disk is full, or the like.
+        """
+        with connected(self._path) as connection:
             connection.execute(
                 "INSERT OR REPLACE INTO records VALUES (?, ?, ?, ?)",
                 (self._study, kind, key, json.dumps(plain(row))),
+            )
+            connection.execute(
+                "INSERT OR REPLACE INTO origins VALUES (?, ?, datetime('now'), ?)",
+                (self._study, key, None if basis is None else json.dumps(plain(basis))),
             )
 
     def kept(self, key: str) -> dict[str, Any] | None:
         """In a resumed study the newest settled record under `key`, from whichever study has it;
         else None. It then belongs to this study too."""
-        if not self._resumed:
+        if not self.resumed:
             return None
-        with self._connection() as connection:
-            query = "SELECT kind, row FROM records WHERE key = ? ORDER BY study DESC"
+        with connected(self._path) as connection:
+            query = "SELECT study, row FROM records WHERE key = ? ORDER BY study DESC"
             found = connection.execute(query, (key,)).fetchall()
-        for kind, text in found:
-            row = dict(json.loads(text))
-            if row["status"] in SETTLED:
-                self.keep(kind, key, row)
-                return row
+            for study, text in found:
+                row = dict(json.loads(text))
+                if row["status"] in SETTLED:
+                    if study != self._study:
+                        self._take_over(connection, study, key)
+                    return row
         return None
 
-    @contextmanager
-    def _connection(self) -> Iterator[sqlite3.Connection]:
-        """A connection of its own for each use: threads share none. It commits at the end."""
-        with closing(sqlite3.connect(self._path, timeout=BUSY_SECONDS)) as connection, connection:
-            yield connection
+    def _take_over(self, connection: sqlite3.Connection, study: int, key: str) -> None:
+        """Copy a record of another study into this one."""
+        for table, columns in (("records", "kind, key, row"), ("origins", "key, kept_at, basis")):
+            connection.execute(
+                f"INSERT OR REPLACE INTO {table} SELECT ?, {columns} FROM {table} "
+                "WHERE study = ? AND key = ?",
+                (self._study, study, key),
+            )
+
+
+@contextmanager
+def connected(path: Path) -> Iterator[sqlite3.Connection]:
+    """A connection of its own for each use: threads share none. It commits at the end.
+
+    Raises:
+        StoreError: whatever SQLite says.
+    """
+    with (
+        _told(path),
+        closing(sqlite3.connect(path, timeout=BUSY_SECONDS)) as connection,
+        connection,
+    ):
+        yield connection
+
+
+@contextmanager
+def _told(path: Path) -> Iterator[None]:
+    """What goes wrong with the file, in one line."""
+    try:
+        yield
+    except (sqlite3.Error, OSError) as error:
+        raise StoreError(f"cannot use the store {path}: {error}") from error
+
+
+def prepare(connection: sqlite3.Connection, path: Path) -> None:
+    """Make the tables that are not there yet.
+
+    Raises:
+        InputError: the file is no store, or comes from a newer version.
+    """
+    _check(connection, path)
+    _use_write_ahead_log(connection)
+    connection.executescript(_TABLES)
 
 
 def _check(connection: sqlite3.Connection, path: Path) -> None:
@@ -132,7 +219,8 @@ def _use_write_ahead_log(connection: sqlite3.Connection) -> None:
         try:
             connection.execute("PRAGMA journal_mode=WAL")
             return
-        except sqlite3.OperationalError:
-            if time.monotonic() > deadline:
+        except sqlite3.OperationalError as error:
+            busy = error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY
+            if not busy or time.monotonic() > deadline:
                 raise
             time.sleep(_RETRY_SECONDS)

@@ -6,6 +6,7 @@ from scikit-learn. A user's file gives `load(**knobs)` that returns a mapping fr
 inputs (n, ...) of numbers, labels (n,) of classes 0 to classes - 1.
 """
 
+import hashlib
 import itertools
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -51,7 +52,7 @@ class Split:
 class Task:
     """Data to learn. `validation` is None where a task has none, as in a published split.
 
-    `code` is a digest of what defines the data: part of what determines a run.
+    `code` is a digest of the data and of the code that made them: part of what determines a run.
     """
 
     name: str
@@ -188,7 +189,19 @@ def _checked(name: str, arrays: Any, code: str) -> Task:
     if len(splits["train"].labels.unique()) < 2:
         raise InputError("only one class in the training set; at least 2 are needed")
     classes = max(int(split.labels.max()) for split in splits.values()) + 1
+    code = _digest(code, splits)
     return Task(name, splits["train"], splits.get("validation"), splits["test"], classes, code)
+
+
+def _digest(code: str, splits: Mapping[str, Split]) -> str:
+    """Of the data as they are: they change also with a package's version or a file that is read."""
+    hasher = hashlib.sha256(code.encode())
+    for part in sorted(splits):
+        inputs, labels = splits[part].inputs, splits[part].labels
+        hasher.update(f"{part} {tuple(inputs.shape)}".encode())
+        hasher.update(inputs.numpy().data)
+        hasher.update(labels.numpy().data)
+    return hasher.hexdigest()[:16]
 
 
 def _split(part: str, pair: Any) -> Split:

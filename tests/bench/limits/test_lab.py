@@ -48,7 +48,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def lab(answer: Callable[..., Outcome], heard: list[Trial]) -> tuple[Lab, FakeChildren]:
     children = FakeChildren(answer)
     store = Store(Path("s.sqlite"), document=dict, resume=False)
-    made = Lab(Options(), store, cast(Children, children), code="code", tell=heard.append)
+    made = Lab(Options(), store, cast(Children, children), tell=heard.append)
     return made, children
 
 

@@ -139,16 +139,6 @@ def test_a_file_that_is_no_database_is_left_alone(path: Path) -> None:
     assert path.read_bytes() == before
 
 
-def test_a_damaged_store_is_refused(path: Path) -> None:
-    """Its first page is gone."""
-    store = opened(path)
-    for i in range(100):
-        store.keep("cell", str(i), OK)
-    contents = path.read_bytes()
-    path.write_bytes(b"\0" * 4096 + contents[4096:])
-    refused(path)
-
-
 def test_a_folder_is_no_store(tmp_path: Path) -> None:
     """Nor can a store lie in a file."""
     refused(tmp_path)
