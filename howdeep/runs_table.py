@@ -79,10 +79,15 @@ def records_text(found: Sequence[Kept]) -> str:
 
 
 def record_text(copies: Sequence[Kept]) -> str:
-    """A line a field; what is unknown is left out, as is what the record says already."""
+    """A line a field; what is unknown is left out, as is of what determined the record what the
+    record says itself."""
     known = as_record(copies)
     result = _flat(known.pop("record"))
-    basis = _flat(known.pop("determined_by") or {})
+    basis = {
+        name: value
+        for name, value in _flat(known.pop("determined_by") or {}).items()
+        if name != "kind" and result.get(name.removeprefix("training.")) != value
+    }
     known["studies"] = ", ".join(map(str, known["studies"]))
     parts = [_fields("", known), _fields("record", result), _fields("determined by", basis)]
     return "\n\n".join(part for part in parts if part)
