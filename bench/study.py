@@ -93,7 +93,7 @@ class Study:
             record = self._kept_or_measured(cell, benchmark, clock)
         except StoreError as error:
             benchmark.has_error = True  # what is not kept is no result
-            record = CellRecord(cell=cell, status="error", reason=f"not kept: {error}")
+            record = CellRecord(cell=cell, status="error", reason=str(error))
         if record.status in ("oom", "timeout"):
             self._too_large.setdefault((cell.family, cell.batch_size), record)
         self._records[cell] = record

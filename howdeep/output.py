@@ -1,5 +1,6 @@
 """Files that the command writes."""
 
+import contextlib
 from pathlib import Path
 
 
@@ -15,5 +16,6 @@ def write(content: str, path: Path) -> None:
         beside.write_text(content, encoding="utf-8")
         beside.replace(path)
     except OSError as error:
-        beside.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # it may lie where nothing can
+            beside.unlink()
         raise OSError(f"cannot write {path}: {error.strerror}") from error

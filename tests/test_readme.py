@@ -1,5 +1,6 @@
-"""Every command that the README shows works as it is written there."""
+"""Every command that the README and `docs/runs.md` show works as it is written there."""
 
+import json
 import re
 import shlex
 import subprocess
@@ -12,6 +13,7 @@ from .bench.sessions import TASK, environment
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
+RUNS = (ROOT / "docs" / "runs.md").read_text()
 
 NET = """
 import torch
@@ -25,9 +27,9 @@ def example_input(batch_size):
 """
 
 
-def _commands(program: str) -> list[str]:
-    """The lines of the README's shell blocks that start with `program`, without comments."""
-    blocks = re.findall(r"```sh\n(.*?)```", README, flags=re.S)
+def _commands(program: str, page: str = README) -> list[str]:
+    """The lines of the page's shell blocks that start with `program`, without comments."""
+    blocks = re.findall(r"```sh\n(.*?)```", page, flags=re.S)
     lines = [line.split(" #")[0].strip() for block in blocks for line in block.splitlines()]
     return [line for line in lines if line.startswith(program + " ")]
 
@@ -70,6 +72,15 @@ def test_a_howdeep_command_works(line: str, folder: Path) -> None:
     done = _run(line, folder)
     small = "study.json" in line or "howdeep limits" in line
     assert done.returncode in ((0, 3) if small else (0,)), done.stderr
+    assert done.stdout.strip()
+
+
+@pytest.mark.parametrize("line", _commands("howdeep", RUNS))
+def test_a_command_on_runs_works(line: str, folder: Path) -> None:
+    """It answers, on the store of the study; `KEY` is one that the list shows."""
+    listed = json.loads(_run("howdeep runs list --json", folder).stdout)
+    done = _run(line.replace("KEY", listed["records"][0]["key"][:8]), folder)
+    assert done.returncode == 0, done.stderr
     assert done.stdout.strip()
 
 

@@ -27,8 +27,10 @@ def damage(path: Path) -> str | None:
     """
     if not path.is_file() or not _was_database(path):
         return None
+    # Read-only: at its end a connection that may write empties the log into the file.
+    address = f"{path.resolve().as_uri()}?mode=ro"
     try:
-        with closing(sqlite3.connect(path)) as connection:
+        with closing(sqlite3.connect(address, uri=True)) as connection:
             (found,) = connection.execute("PRAGMA quick_check(1)").fetchone()
     except sqlite3.DatabaseError as error:
         if is_damage(error):

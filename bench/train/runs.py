@@ -108,7 +108,8 @@ class Runs:
         try:
             return self._kept_or_trained(training)
         except StoreError as error:
-            return self._failed(training, Outcome("error", reason=f"not kept: {error}"))
+            reason = f"not kept, --resume trains it again: {error}"
+            return self._failed(training, Outcome("error", reason=reason))
 
     def _kept_or_trained(self, training: Training) -> RunRecord | None:
         basis = self._basis(training)

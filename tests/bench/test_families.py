@@ -1,5 +1,6 @@
 """Families are found by their spec, and ours stand in nobody's way."""
 
+import importlib.metadata
 import json
 import subprocess
 import sys
@@ -9,7 +10,7 @@ from typing import Any
 import pytest
 import torch
 
-from bench import families
+from bench import families, sources
 from bench.specs import InputError
 from tests.bench.fakes import random_state
 
@@ -104,6 +105,23 @@ def test_code_changes_with_the_source(user_file: str) -> None:
     other = Path("user_net_changed.py")
     other.write_text(USER_FILE + "\n# changed\n")
     assert families.find(f"{other}:build").code != before
+
+
+@pytest.mark.usefixtures("user_file")
+def test_code_changes_with_the_version_of_what_it_imports(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of installed packages, by the name that they are imported by or installed under; the standard
+    library comes with Python."""
+    file = Path("user_net_importing.py")
+    file.write_text(USER_FILE + "\nimport json, sklearn.base\n")
+    before = families.find(f"{file}:build").code
+    version = importlib.metadata.version
+
+    def newer(name: str) -> str:
+        return "99.0" if name == "scikit-learn" else version(name)
+
+    monkeypatch.setattr(importlib.metadata, "version", newer)
+    assert families.find(f"{file}:build").code != before
+    assert sources.versions(["sklearn", "json", "no_such_package"]) == {"sklearn": "99.0"}
 
 
 def test_a_task_fills_the_open_knobs_only(user_file: str) -> None:

@@ -12,6 +12,8 @@ from typing import Any
 import psutil
 import pytest
 
+from bench.train.store import Store
+
 from .sessions import bench, command, environment, howdeep, kept, prepare, stopped, study, wait_for
 
 GRID = ("--family", "mlp:width=8", "--family", "family.py:build", "--depths", "2,3")
@@ -343,7 +345,23 @@ def test_bad_input_is_one_line_and_exit_code_2(
     assert not (folder / "results").exists()
 
 
-def test_a_damaged_store_is_one_line_and_exit_code_2(folder: Path) -> None:
+def test_a_damaged_store_is_set_aside_in_one_line(folder: Path) -> None:
+    """The session begins a new one and goes on."""
+    store = folder / "results" / "howdeep.sqlite"
+    Store(store, document=dict, resume=False)
+    damaged = store.read_bytes()[:100] + bytes(3996)
+    store.write_bytes(damaged)
+    grid = ("--family", "mlp:width=8", "--depths", "2", "--passes", "forward", "-m", "cost")
+    done = bench(folder, *grid, "--resume")
+    assert done.returncode == 0, done.stdout + done.stderr
+    (aside,) = [p for p in store.parent.glob("*.damaged-*") if not p.name.endswith(("wal", "shm"))]
+    assert aside.read_bytes() == damaged
+    (line,) = [line for line in done.stderr.splitlines() if "damaged" in line]
+    assert str(aside.relative_to(folder)) in line
+    assert len(kept(folder)) == 1
+
+
+def test_a_file_that_is_no_store_is_one_line_and_exit_code_2(folder: Path) -> None:
     """It is not touched; the line names it."""
     store = folder / "results" / "howdeep.sqlite"
     store.parent.mkdir()

@@ -1,9 +1,14 @@
 """Runs: trained in children, kept at once, taken when kept. The children here are fakes."""
 
 import dataclasses
+import json
+import sqlite3
+import subprocess
+import sys
 import tempfile
 import threading
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +17,9 @@ import pytest
 from bench.families import Family
 from bench.isolate import Outcome
 from bench.records import RunRecord, Training, plain
-from bench.train.runs import Runs, workers
-from bench.train.store import Store
-from tests.bench.sessions import wait_for
+from bench.train.runs import CODE_FILES, Runs, workers
+from bench.train.store import Store, StoreError
+from tests.bench.sessions import ROOT, wait_for
 from tests.bench.train.small import family, task, training
 
 # For another thread to get there; never waited for in full.
@@ -176,6 +181,122 @@ def test_a_family_whose_source_changed_is_trained_again(
     changed = {"mlp": dataclasses.replace(family(), code="another digest")}
     session(resume=True, families=changed).wait(seeds(0))
     assert len(children.trained) == 2
+
+
+def test_our_code_is_part_of_what_is_kept(
+    session: Sessions, children: FakeChildren, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another version of the trainer trains again."""
+    session().wait(seeds(0))
+    monkeypatch.setattr("bench.train.runs._CODE", "another digest")
+    session(resume=True).wait(seeds(0))
+    assert len(children.trained) == 2
+
+
+def test_every_module_that_trains_is_in_the_digest() -> None:
+    """Whatever of ours the trainer imports; where runs are kept or executed changes none."""
+    code = (
+        "import sys, bench.train.trainer;"
+        "print(*(m.__file__ for n, m in sys.modules.items() if n.startswith('bench.')), sep='\\n')"
+    )
+    call = [sys.executable, "-c", code]
+    done = subprocess.run(call, cwd=ROOT, capture_output=True, text=True, check=True)
+    imported = {Path(line) for line in done.stdout.split()}
+    packages = {path for path in imported if path.name == "__init__.py"}
+    assert ROOT / "bench" / "train" / "trainer.py" in imported
+    assert imported - packages <= set(CODE_FILES)
+
+
+def test_the_version_of_an_optimizers_package_is_part_of_what_is_kept(
+    session: Sessions, children: FakeChildren, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of lion's, which is not PyTorch's; another optimizer does not depend on it."""
+    session().wait([training(optimizer="lion"), training()])
+    monkeypatch.setattr("bench.sources._version", lambda _: "99.0")
+    session(resume=True).wait([training(optimizer="lion"), training()])
+    assert [asked.optimizer for asked in children.trained] == ["lion", "adamw", "lion"]
+
+
+def test_what_determined_a_run_is_kept_beside_it(session: Sessions) -> None:
+    """For people to read: settings, knobs, digests and circumstances."""
+    session(machine="there").wait(seeds(3))
+    with closing(sqlite3.connect(session.path)) as connection:
+        ((text,),) = connection.execute("SELECT basis FROM origins").fetchall()
+    basis = json.loads(text)
+    assert basis["training"]["seed"] == 3
+    assert basis["knobs"] == plain(family().all_knobs)
+    assert (basis["family_code"], basis["task_code"]) == (family().code, "small")
+    assert basis["cpu"] == "there"
+
+
+def test_a_run_that_cannot_be_kept_is_a_row(
+    session: Sessions, children: FakeChildren, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As one that failed, with what the store says; the next is kept, and resuming trains the
+    lost one again."""
+    runs = session()
+    with monkeypatch.context() as context:
+
+        def full(*_: object, **__: object) -> None:
+            raise StoreError("cannot use the store s.sqlite: database or disk is full")
+
+        context.setattr(Store, "keep", full)
+        (lost,) = runs.wait(seeds(0))
+    runs.wait(seeds(1))
+    assert lost.status == "error"
+    assert "not kept" in (lost.reason or "")
+    assert "disk is full" in (lost.reason or "")
+    (again, _) = session(resume=True).wait(seeds(0, 1))
+    assert again.status == "ok"
+    assert [asked.seed for asked in children.trained] == [0, 1, 0]
+
+
+def test_what_another_process_trains_is_left_to_it(
+    session: Sessions, children: FakeChildren
+) -> None:
+    """What nobody has begun comes first; what the other has kept by then is taken."""
+    children.gate = threading.Event()
+    first = session(resume=True)
+    first.start(seeds(0))
+    assert children.began.wait(PATIENCE)
+    second = session(resume=True)
+    second.start(seeds(0, 1))
+    wait_for(lambda: second._futures[seeds(0)[0]].done())
+    assert second.finished() == []
+    children.gate.set()
+    assert [record.seed for record in second.wait(seeds(0, 1))] == [0, 1]
+    assert [record.seed for record in first.wait(seeds(0))] == [0]
+    assert sorted(asked.seed for asked in children.trained) == [0, 1]
+
+
+def test_what_failed_elsewhere_is_tried_here(session: Sessions, children: FakeChildren) -> None:
+    """Once the other gives its claim back without a result that holds."""
+    children.gate = threading.Event()
+    children.outcomes[0] = Outcome("error", reason="its disk was full")
+    first = session(resume=True)
+    first.start(seeds(0))
+    assert children.began.wait(PATIENCE)
+    second = session(resume=True)
+    second.start(seeds(0))
+    wait_for(lambda: second._futures[seeds(0)[0]].done())
+    children.gate.set()
+    assert first.wait(seeds(0))[0].status == "error"
+    children.outcomes.clear()
+    assert second.wait(seeds(0))[0].status == "ok"
+    assert len(children.trained) == 2
+
+
+def test_a_new_study_waits_for_nobody(session: Sessions, children: FakeChildren) -> None:
+    """It measures anew, whatever another process is training."""
+    children.gate = threading.Event()
+    first = session(resume=True)
+    first.start(seeds(0))
+    assert children.began.wait(PATIENCE)
+    second = session()
+    second.start(seeds(0))
+    wait_for(lambda: len(children.trained) == 2)
+    children.gate.set()
+    assert second.wait(seeds(0))[0].status == "ok"
 
 
 def test_a_timeout_is_tried_again(session: Sessions, children: FakeChildren) -> None:

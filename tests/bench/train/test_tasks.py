@@ -155,6 +155,22 @@ def test_a_changed_file_is_another_task(user_file: str) -> None:
     assert len(codes) == 2
 
 
+@pytest.mark.usefixtures("user_file")
+def test_other_data_are_another_task() -> None:
+    """Also where the code is the same, as when a file that it reads has changed."""
+    Path("reads.py").write_text(
+        "import numpy as np\n"
+        "def load():\n"
+        "    X = np.loadtxt('values.txt').reshape(-1, 1)\n"
+        "    return {'train': (X, [0, 1]), 'test': (X, [0, 1])}\n"
+    )
+    codes = []
+    for values in ("1 2", "1 2", "1 3"):
+        Path("values.txt").write_text(values)
+        codes.append(tasks.load("reads.py:load").code)
+    assert codes[0] == codes[1] != codes[2]
+
+
 def test_checking_makes_no_data(user_file: str) -> None:
     """A spec is checked before anything is measured; only loading runs the function."""
     tasks.check(f"{user_file}:refuses")
