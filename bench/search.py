@@ -15,7 +15,6 @@ from .depth_rule import at_most, smallest
 from .families import Family
 from .isolate import Children, Outcome
 from .limits import gradients
-from .limits.run import CODE
 from .measure import latency, machine
 from .measure.signals import signals
 from .measure.state import random_state
@@ -81,7 +80,7 @@ class Network:
             {self._task.name: self._task},
             store,
             self._children,
-            circumstances={"machine": machine.identity(options.device), "code": CODE},
+            circumstances={"machine": machine.identity(options.device)},
             workers=self._workers,
             timeout=options.run_timeout,
         )
