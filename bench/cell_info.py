@@ -30,9 +30,11 @@ def cell_info(
     """
     slow = timing.conditions.warnings(usual_seconds=usual_seconds)
     utilisation = _utilisation(cell, facts, timing, median_seconds)
+    match = cell.match
     return {
         "status": "ok",
         **vars(facts),
+        **(match.row() if match else {}),
         "macs": facts.macs,
         "threads": cell.threads,
         "samples_per_second": cell.batch_size / median_seconds if median_seconds else None,
@@ -41,7 +43,13 @@ def cell_info(
         **_roofline(cell, facts, timing, median_seconds, reference_kernels),
         **_energy(timing),
         **_launches(timing),
-        "warnings": [*facts.warnings, *slow, *timing.warnings, *_too_high(utilisation["mfu"])],
+        "warnings": [
+            *(match.warnings if match else ()),
+            *facts.warnings,
+            *slow,
+            *timing.warnings,
+            *_too_high(utilisation["mfu"]),
+        ],
     }
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from . import grid, options, progress, summaries
+from . import grid, options, progress, setting, summaries
 from .limits.evidence import failed
 from .measure.latency import Clock
 from .records import Cell, Training, plain
@@ -152,6 +152,8 @@ def _points(items: Iterable[pytest.Item]) -> list[pytest.Item]:
 
 def _study(config: pytest.Config, items: list[pytest.Item]) -> Study:
     """The study of those points that were selected."""
+    if any(_kind(item) == "limits" for item in items):
+        setting.check_for_limits(config.stash[_OPTIONS])
     chosen = [_params(item) for item in items]
     asked = replace(
         config.stash[_GRID],

@@ -69,6 +69,7 @@ class Timing:
 
 def prepare(family: Family, optimizer: str, cell: Cell) -> Prepared:
     """The cell's network, built and filled with seed 0; a CUDA graph is not captured yet."""
+    family = family.at_width(cell.width)
     with random_state(seed=0):
         model, inputs = family.build(cell.depth), family.example_input(cell.batch_size)
     model, inputs = passes.place(model, inputs, device=cell.device, dtype=cell.dtype)

@@ -71,6 +71,10 @@ class Family:
         `build` (None where it has none)."""
         return {**specs.defaults(self._build, after=1), **self.knobs}
 
+    def at_width(self, width: int | None) -> "Family":
+        """This family, under its name, with that value of the knob `width`; None: as it is."""
+        return self if width is None else replace(self, knobs={**self.knobs, "width": width})
+
     def build(self, depth: int) -> nn.Module:
         """The network of that depth; what the family raises is passed on."""
         model = self._build(depth, **self.knobs)

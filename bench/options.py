@@ -10,11 +10,14 @@ from typing import Any
 
 import pandas as pd
 
+from . import matching
 from .families import BUILT_IN
 from .measure.machine import device_error
 from .measure.variants import variant_error
 from .records import PASSES, VARIANTS
 from .specs import InputError
+from .train import duration
+from .train.duration import Duration
 from .train.optimizers import OPTIMIZERS
 from .train.store import DEFAULT_PATH
 
@@ -30,6 +33,9 @@ class Options:
     Attributes:
         depths: None means 2, 4, 8, 16, 32 for the default families, else those a family names.
         variants: how cells are run, of `VARIANTS` and in its order.
+        match: what the depths have in common, of `matching.CHOICES`.
+        train_for: steps or training FLOPs, where these were asked for and no epochs.
+        tune: the learning rate is chosen at each depth, around `learning_rate`.
     """
 
     families: tuple[str, ...] = DEFAULT_FAMILIES
@@ -40,11 +46,14 @@ class Options:
     dtype: str = "fp32"
     threads: int = 1
     variants: tuple[str, ...] = ()
+    match: str = matching.WIDTH
     task: str = "mnist1d"
     seeds: int = 3
     epochs: int | None = None
+    train_for: Duration | None = None
     optimizer: str = "adamw"
     learning_rate: float = 0.01
+    tune: bool = False
     weight_decay: float = 0.01
     cell_timeout: float = 120.0
     run_timeout: float = 3600.0
@@ -69,6 +78,9 @@ class Options:
         if self.optimizer not in OPTIMIZERS:
             known = ", ".join(sorted(OPTIMIZERS))
             raise InputError(f"unknown optimizer {self.optimizer!r}; known: {known}")
+        if self.match not in matching.CHOICES:
+            known = ", ".join(matching.CHOICES)
+            raise InputError(f"unknown --match {self.match!r}; known: {known}")
 
 
 def _names(text: str) -> tuple[str, ...]:
@@ -139,11 +151,28 @@ TABLE = (
     Option("--device", "device", str, "cpu, cuda or cuda:N; default: cpu"),
     Option("--dtype", "dtype", str, "fp32, bf16 or fp16; default: fp32"),
     Option("--threads", "threads", _whole_number, "CPU threads of one network; default: 1"),
+    Option(
+        "--match",
+        "match",
+        str,
+        "parameters or flops: alike at all depths, by the family's width; default: width",
+    ),
     Option("--task", "task", str, "mnist1d, digits or file.py:load, with :knob=value,…"),
     Option("--seeds", "seeds", _whole_number, "trainings a depth; default: 3"),
     Option("--epochs", "epochs", _whole_number, "default: 10; limits: 10, at least 300 steps"),
+    Option(
+        "--train-for",
+        "train_for",
+        duration.parse,
+        "10epochs, 3000steps or 1e12flops: of training, at each depth; default: --epochs",
+    ),
     Option("--optimizer", "optimizer", str, f"{', '.join(OPTIMIZERS)}; default: adamw"),
-    Option("--lr", "learning_rate", _number, "peak of the one-cycle schedule; default: 0.01"),
+    Option(
+        "--lr",
+        "learning_rate",
+        _number,
+        "peak of the one-cycle schedule; default: 0.01; tune or tune:0.01: chosen at each depth",
+    ),
     Option("--weight-decay", "weight_decay", _number, "default: 0.01"),
     Option("--cell-timeout", "cell_timeout", _seconds, "to try a cell; default: 2min"),
     Option("--run-timeout", "run_timeout", _seconds, "for one training; default: 1h"),
@@ -179,6 +208,7 @@ def read(
         InputError: a text that its option cannot take, named by its flag.
     """
     chosen: dict[str, Any] = {"families": tuple(families)} if families else {}
+    chosen["tune"], texts = _tuned(texts)
     for option in TABLE:
         text = texts.get(option.flag)
         if text is not None:
@@ -188,8 +218,28 @@ def read(
                 raise InputError(f"{option.flag} {error}") from None
     given = {switch.removeprefix("--").replace("-", "_") for switch in switches}
     return Options(
-        **chosen,
+        **_one_duration(chosen),
         variants=tuple(name for name in VARIANTS if name in given),
         resume="resume" in given,
         quick="quick" in given,
     )
+
+
+def _tuned(texts: Mapping[str, str | None]) -> tuple[bool, Mapping[str, str | None]]:
+    """Whether the learning rate is to be tuned, and the texts with the rate to do so around."""
+    mode, _, rate = (texts.get("--lr") or "").partition(":")
+    return (True, {**texts, "--lr": rate or None}) if mode == "tune" else (False, texts)
+
+
+def _one_duration(chosen: Mapping[str, Any]) -> dict[str, Any]:
+    """Epochs are in `epochs` whichever option asks for them; steps and FLOPs in `train_for`."""
+    asked = dict(chosen)
+    wanted: Duration | None = asked.get("train_for")
+    if wanted is None:
+        return asked
+    epochs = wanted.amount if wanted.unit == "epochs" else None
+    if asked.get("epochs") not in (None, epochs):
+        raise InputError(
+            f"--epochs {asked['epochs']} and --train-for {wanted} contradict each other: give one"
+        )
+    return asked if epochs is None else {**asked, "epochs": epochs, "train_for": None}

@@ -79,6 +79,7 @@ def predict(family: Family, optimizer: str, cell: Cell) -> Prediction:
 
 def made(family: Family, cell: Cell, *, device: str) -> tuple[nn.Module, Any]:
     """The cell's network and input on `meta` or `cpu`, in its dtype, as written."""
+    family = family.at_width(cell.width)
     with torch.device(device):
         model, inputs = family.build(cell.depth), family.example_input(cell.batch_size)
     return passes.place(model, inputs, device=device, dtype=cell.dtype)
@@ -105,7 +106,8 @@ def check_room(family: Family, cell: Cell) -> None:
     """Weights and gradients must fit, as far as their size is known."""
     try:
         with torch.device("meta"):
-            needed = 2 * memory.tensor_bytes(list(family.build(cell.depth).parameters()))
+            model = family.at_width(cell.width).build(cell.depth)
+            needed = 2 * memory.tensor_bytes(list(model.parameters()))
     except Exception:
         return
     free = psutil.virtual_memory().available

@@ -2,7 +2,7 @@
 
 import dataclasses
 import itertools
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,7 @@ from .train import tasks
 from .train.optimizers import package_versions
 from .train.runs import Runs, workers
 from .train.store import Store, StoreError
+from .train.tuning import Tuning
 
 SCHEMA = 1
 
@@ -57,7 +58,7 @@ class Study:
         self._timing = dict(timing)
         self._threads_before = torch.get_num_threads()
         torch.set_num_threads(options.threads)
-        self._task = tasks.load(options.task)
+        self._task = grid.task or tasks.load(options.task)
         self._families = {f.name: self._bound(f) for f in grid.families}
         self._machine = machine.identity(options.device)
         self._store = Store(options.store, document=self._start, resume=options.resume)
@@ -75,6 +76,7 @@ class Study:
             workers=workers(options.device, options.threads),
             timeout=options.run_timeout,
         )
+        self._tuning = Tuning(self._runs, grid.trainings) if options.tune else None
 
     def _bound(self, family: Family) -> Family:
         return family.for_task(input_shape=self._task.input_shape, classes=self._task.classes)
@@ -114,7 +116,7 @@ class Study:
 
     def _measure(self, cell: Cell, benchmark: Any, clock: Clock) -> CellRecord:
         shallower = self._too_large.get((cell.family, cell.batch_size))
-        if shallower is not None:
+        if shallower is not None and cell.match is None:  # else it was wider, too
             reason = f"{shallower.status} at depth {shallower.cell.depth}: {shallower.reason}"
             return CellRecord(cell=cell, status="skipped", reason=reason)
         outcome = self._tried(cell)
@@ -176,8 +178,11 @@ class Study:
             "timing": self._timing,
         }
 
-    def train(self, trainings: Iterable[Training]) -> list[RunRecord]:
-        """The runs of `trainings`, waited for. With the first, those of the whole grid start."""
+    def train(self, trainings: tuple[Training, ...]) -> list[RunRecord]:
+        """The runs of `trainings`, waited for. With the first, those of the whole grid start, or
+        as many as are tuned at a time."""
+        if self._tuning:
+            return self._tuning.wait(trainings)
         self._runs.start(itertools.chain.from_iterable(self._grid.trainings))
         return self._runs.wait(trainings)
 
@@ -208,6 +213,7 @@ class Study:
             "reference_kernels": self._started["reference_kernels"],
             "cells": [self._row(cell) for cell in self._grid.cells],
             "runs": plain(self._runs.finished()),
+            **({"tuning": plain(self._tuning.finished())} if self._tuning else {}),
             "limits": plain(self._limits),
         }
 

@@ -21,26 +21,47 @@ def cell_words(record: CellRecord) -> str:
 
 
 def runs_words(runs: Sequence[RunRecord]) -> str:
-    """`validation accuracy 97.5%` (the mean; test where there is no validation split), and which
-    runs did not end well."""
+    """`validation accuracy 97.5%` (the mean; test where there is no validation split), which runs
+    did not end well, what was chosen for the depth, and what should be known of the choice."""
     ok = [run for run in runs if run.status == "ok"]
     failed = [run.status for run in runs if run.status != "ok"]
     words = [f"{failed.count(status)} of {len(runs)} {status}" for status in sorted(set(failed))]
     split = "test" if any(run.validation_accuracy is None for run in ok) else "validation"
     scores = [getattr(run, f"{split}_accuracy") for run in ok]
-    return ", ".join([*words, *([f"{split} accuracy {fmean(scores):.1%}"] if scores else [])])
+    words += [f"{split} accuracy {fmean(scores):.1%}"] if scores else []
+    return "; ".join([", ".join([*words, *_chosen_words(runs[0])]), *runs[0].warnings])
+
+
+# What is chosen for each depth by itself.
+_CHOSEN = ("match", "width", "match_reference_depth", "match_ratio", "tuned_from", "learning_rate")
+
+
+def _chosen(run: RunRecord) -> dict[str, Any]:
+    values = {name: getattr(run, name) for name in _CHOSEN if getattr(run, name)}
+    if not run.tuned_from:
+        del values["learning_rate"]
+    return values
+
+
+def _chosen_words(run: RunRecord) -> list[str]:
+    """`learning rate 0.032`, `width 53`."""
+    chosen = _chosen(run)
+    names = {"learning_rate": "learning rate", "width": "width"}
+    return [f"{words} {chosen[name]:g}" for name, words in names.items() if name in chosen]
 
 
 def training_info(runs: Sequence[RunRecord]) -> dict[str, Any]:
     """The `extra_info` of a training's benchmark; each run stands whole in the study's `runs`."""
     failed = [f"seed {run.seed}: {run.status}: {run.reason}" for run in runs if run.status != "ok"]
+    first = runs[0]
     return {
-        "status": "ok" if len(failed) < len(runs) else runs[0].status,
-        "parameters": runs[0].parameters,
-        "train_flops": runs[0].train_flops,
+        "status": "ok" if len(failed) < len(runs) else first.status,
+        "parameters": first.parameters,
+        "train_flops": first.train_flops,
+        **_chosen(first),
         "validation_accuracy": [run.validation_accuracy for run in runs],
         "test_accuracy": [run.test_accuracy for run in runs],
-        "warnings": failed,
+        "warnings": [*failed, *first.warnings],
     }
 
 

@@ -21,7 +21,7 @@ def costs(run: RunRecord, facts: Facts) -> Iterator[Probe]:
         facts: of its training step.
     """
     seconds = None
-    if run.train_seconds is not None and run.n_train:
+    if run.train_seconds is not None and run.n_train and run.epochs:
         seconds = run.train_seconds / run.epochs / steps_per_epoch(run.n_train, run.batch_size)
     yield _probe("step_seconds", seconds, run)
     yield _probe("train_seconds", run.train_seconds, run)

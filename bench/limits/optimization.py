@@ -16,13 +16,14 @@ from ..measure.flatness import flatness
 from ..measure.gradient_agreement import gradient_agreement
 from ..measure.loss_slice import Objective, slice_1d, slice_2d
 from ..train.optimizers import OPTIMIZERS
+from ..train.tuning import FACTORS
 from .evidence import Probe
 from .remedy import Change, Remedy, Situation
 
 NAME = "optimization"
 
 # Factors of the learning rate whose trainings make the window.
-WINDOW = (0.1, 0.32, 3.2, 10.0)
+WINDOW = tuple(factor for factor in FACTORS if factor != 1)
 # … and further ones where the best of these is at an end.
 BEYOND = {0.1: 0.01, 10.0: 100.0}
 

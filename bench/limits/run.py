@@ -9,6 +9,7 @@ from .. import families
 from ..isolate import Children, OutOfTimeError, time_limit
 from ..options import DEFAULT_EPOCHS, Options
 from ..records import Training, steps_per_epoch
+from ..setting import check_for_limits
 from ..specs import InputError
 from ..train import tasks
 from ..train.store import Store
@@ -48,6 +49,7 @@ def checked_training(options: Options) -> Training:
     Raises:
         InputError: no such family, task or depth, or nothing there that could be compared.
     """
+    check_for_limits(options)
     task = tasks.load(options.task)
     family = families.find(options.families[0])
     family = family.for_task(input_shape=task.input_shape, classes=task.classes)

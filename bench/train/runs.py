@@ -4,6 +4,7 @@ Whatever finishes is kept in the store at once, from the thread that waited for 
 process is training just now a resumed session leaves to it, and takes once it is kept.
 """
 
+import copy
 import io
 import time
 from collections.abc import Iterable, Mapping
@@ -73,6 +74,12 @@ class Runs:
         self._executor = ThreadPoolExecutor(workers)
         self._data: dict[str, bytes] = {}
         self._futures: dict[Training, Future[RunRecord | None]] = {}
+
+    def of_kind(self, kind: str) -> "Runs":
+        """Runs that the store keeps as another kind, on the same workers."""
+        others = copy.copy(self)
+        others._kind, others._futures = kind, {}
+        return others
 
     def start(self, trainings: Iterable[Training]) -> None:
         """Take what is kept of `trainings` and queue the rest, in this order."""

@@ -5,6 +5,7 @@ draws; the global random states are as before afterwards.
 """
 
 import contextlib
+import itertools
 import math
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -45,7 +46,8 @@ class _Fit:
 
     Attributes:
         model: as trained; a treatment may have put another in place of the one it was given.
-        loss_curve: mean training loss of each epoch.
+        steps: that were taken.
+        loss_curve: mean training loss of each epoch, the last of which may be a part of one.
         curves: accuracies along the training on the two halves of the validation split.
     """
 
@@ -82,7 +84,7 @@ def trained(
     chosen = [treatments.find(text) for text in training.treatments]
     task = _on(training.device, _fewer(task, chosen))
     with random_state(seed=training.seed, device=training.device):
-        model = family.build(training.depth).to(training.device)
+        model = family.at_width(training.width).build(training.depth).to(training.device)
         fit = _fit(model, task, training, chosen, watch or _unwatched)
         results = _evaluations(fit.model, task, training) if fit.diverged_in is None else {}
     return fit.model, _outcome(_record(family, task, training, fit), fit, results)
@@ -177,30 +179,34 @@ def _fit(
     for each in chosen:
         if each.prepare:
             model = each.prepare(model, data.inputs[:batch_size])
-    learner = _Learner(model, training, chosen, steps=training.epochs * per_epoch)
+    steps = training.steps_on(len(data))
+    epochs = math.ceil(steps / per_epoch)
+    learner = _Learner(model, training, chosen, steps=steps)
     generator = torch.Generator().manual_seed(training.seed)
     curve: list[float] = []
     halves = _halves(task.validation) if training.curves and task.validation else ()
     accuracies: list[list[float]] = [[], []]
     wait = machine.synchronizer(training.device)
     model.train()
-    every = math.ceil(training.epochs / CURVE_POINTS)
+    every = math.ceil(epochs / CURVE_POINTS)
     seconds = 0.0
-    while len(curve) < training.epochs and all(map(math.isfinite, curve)):
+    while len(curve) < epochs and all(map(math.isfinite, curve)):
         start = time.perf_counter()
+        before = len(curve) * per_epoch
         losses: list[Tensor] = []
-        for batch in _batches(data, batch_size, generator):
-            with watch(model, len(curve) * per_epoch + len(losses)):
+        for batch in itertools.islice(_batches(data, batch_size, generator), steps - before):
+            with watch(model, before + len(losses)):
                 losses.append(learner.update(batch))
         curve.append(torch.stack(losses).mean().item())
         wait()
         seconds += time.perf_counter() - start
-        due = len(curve) % every == 0 or len(curve) == training.epochs
+        due = len(curve) % every == 0 or len(curve) == epochs
         for half, values in zip(halves if due else (), accuracies, strict=False):
             values.append(evaluate(model, half, training)[0])
             model.train()
     curves = tuple(accuracies[0]), tuple(accuracies[1])
-    return _Fit(model, seconds, len(curve) * per_epoch, tuple(curve), curves)
+    taken = min(steps, len(curve) * per_epoch)
+    return _Fit(model, seconds, taken, tuple(curve), curves)
 
 
 def _halves(split: Split) -> tuple[Split, Split]:
@@ -240,6 +246,7 @@ def _record(family: Family, task: Task, training: Training, fit: _Fit) -> dict[s
         "n_train": len(task.train),
         "n_validation": len(task.validation) if task.validation else None,
         "n_test": len(task.test),
+        "steps": fit.steps,
         "train_seconds": fit.seconds,
         "train_flops": _train_flops(fit.model, task.train, training, fit.steps),
         "parameters": operations.parameter_count(fit.model),

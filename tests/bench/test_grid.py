@@ -1,15 +1,18 @@
 """Cells and trainings of a study."""
 
 import itertools
+import math
 import sys
 from pathlib import Path
 
 import pytest
 
 from bench import families, grid, options
+from bench.known_costs import parameters, step_flops
 from bench.options import DEFAULT_DEPTHS, Options
 from bench.records import PASSES
 from bench.specs import InputError
+from bench.train.duration import Duration
 
 
 def test_the_default_study_is_every_combination_once() -> None:
@@ -50,6 +53,39 @@ def test_settings_reach_every_cell_and_training() -> None:
     }
 
 
+def test_depths_are_alike_in_what_is_asked_for() -> None:
+    """Cells and trainings of a depth have the same width, at which its parameters are those of the
+    middle depth, and as many steps as the FLOPs allow; the family keeps its name."""
+    asked = {"--depths": "2,4,8", "--match": "parameters", "--train-for": "1e9flops"}
+    made = grid.make(options.read({**asked, "--task": "digits", "--seeds": "2"}, families=["mlp"]))
+    cells = {(c.depth, c.width) for c in made.cells}
+    trained = {(t.depth, t.width): t for group in made.trainings for t in group}
+    assert cells == trained.keys()
+    assert {c.family for c in made.cells} == {"mlp"}
+    digits = families.find("mlp").for_task(input_shape=(1, 8, 8), classes=10)
+    ours = [digits.at_width(width) for _, width in sorted(cells, key=str)]
+    counts = [parameters(each, depth) for each, depth in zip(ours, (2, 4, 8), strict=True)]
+    assert counts == pytest.approx([parameters(digits, 4)] * 3, rel=0.02)
+    for (depth, width), training in trained.items():
+        each = step_flops(digits.at_width(width), depth, 128)
+        assert each is not None
+        assert training.steps == round(1e9 / each)
+        assert training.epochs == math.ceil(training.steps / (1_000 // 128))
+
+
+def test_without_such_options_no_data_are_made() -> None:
+    """A grid is there at once."""
+    assert grid.make(Options()).task is None
+    assert grid.make(Options(task="digits", tune=True)).task is not None
+
+
+def test_steps_may_end_within_an_epoch() -> None:
+    """Each depth has as many; the epochs are those begun."""
+    asked = options.read({"--train-for": "100steps", "--task": "digits", "--depths": "2,4"})
+    trained = [training for group in grid.make(asked).trainings for training in group]
+    assert {(t.steps, t.epochs, t.match) for t in trained} == {(100, 15, None)}
+
+
 def test_a_family_outside_the_default_study_has_its_own_depths() -> None:
     """`cifar_resnet` cannot have depth 4 or 16; what is asked for comes first. A default family by
     itself is no default study."""
@@ -81,6 +117,10 @@ def test_a_family_named_twice_is_measured_once() -> None:
         ({"families": ("mlp", "resnet"), "depths": (3,)}, "got 3"),
         ({"task": "mnist2d"}, "unknown task 'mnist2d'"),
         ({"task": "mnist1d:trian=3"}, "unknown knob 'trian'"),
+        ({"families": ("wide_resnet",), "match": "flops"}, "wide_resnet has only: input_shape"),
+        ({"train_for": Duration(1e3, "flops")}, "is 0 steps of mlp at depth 2"),
+        ({"task": "mnist1d:standard", "tune": True}, "chooses on a validation split"),
+        ({"match": "flops", "cell_timeout": 1e-6}, "was not counted within 1e-06 s"),
     ],
 )
 def test_what_cannot_be_measured_is_refused_before_anything_is(

@@ -11,6 +11,7 @@ from bench import options
 from bench.options import DEFAULT_DEPTHS, DEFAULT_FAMILIES, Options
 from bench.records import PASSES
 from bench.specs import InputError
+from bench.train.duration import Duration
 
 
 def test_nothing_typed_is_the_default_study() -> None:
@@ -42,7 +43,13 @@ def test_nothing_typed_is_the_default_study() -> None:
         ("--epochs", "1", "epochs", 1),
         ("--optimizer", "sgd", "optimizer", "sgd"),
         ("--optimizer", "momentum", "optimizer", "momentum"),
+        ("--train-for", "20epochs", "epochs", 20),
+        ("--train-for", "3ksteps", "train_for", Duration(3_000, "steps")),
+        ("--train-for", "1e12flops", "train_for", Duration(1e12, "flops")),
+        ("--match", "parameters", "match", "parameters"),
+        ("--match", "width", "match", "width"),
         ("--lr", "1e-3", "learning_rate", 0.001),
+        ("--lr", "tune", "tune", True),
         ("--weight-decay", "0", "weight_decay", 0.0),
         ("--cell-timeout", "90", "cell_timeout", 90.0),
         ("--cell-timeout", "0.5", "cell_timeout", 0.5),
@@ -95,7 +102,8 @@ def test_a_switch_that_cannot_be_had_is_refused(
         *(("--threads", text) for text in ("0", "two")),
         *(("--seeds", text) for text in ("0", "-1", "1.5")),
         *(("--epochs", text) for text in ("0", "x")),
-        *(("--lr", text) for text in ("0", "-1", "nan", "inf", "fast")),
+        *(("--train-for", text) for text in ("0", "2h", "1.5steps", "")),
+        *(("--lr", text) for text in ("0", "-1", "nan", "inf", "fast", "tune:fast", "tune:0")),
         *(("--weight-decay", text) for text in ("-1", "nan", "inf", "x")),
         *(("--cell-timeout", text) for text in ("0", "-1", "soon", "", "nan", "1e400")),
         *(("--run-timeout", text) for text in ("0s", "-2h", "2 parsecs")),
@@ -115,6 +123,7 @@ def test_text_that_cannot_be_is_refused_by_its_flag(flag: str, text: str) -> Non
     ("flag", "text", "said"),
     [
         ("--passes", "forward,sideways", "unknown pass 'sideways'; known: forward, backward, step"),
+        ("--match", "depth", "unknown --match 'depth'; known: width, parameters, flops"),
         ("--optimizer", "newton", "unknown optimizer 'newton'; known: adam, adamw"),
         ("--device", "tpu", "unknown device 'tpu'; known: cpu, cuda, cuda:N"),
         ("--device", "cuda:99", "no device 'cuda:99' here"),
@@ -129,9 +138,22 @@ def test_a_choice_that_is_not_there_lists_those_that_are(flag: str, text: str, s
     assert "\n" not in str(caught.value)
 
 
+def test_a_rate_to_tune_around_may_be_given() -> None:
+    """The grid is spread around it."""
+    assert options.read({"--lr": "tune:0.003"}) == Options(tune=True, learning_rate=0.003)
+
+
+def test_epochs_may_be_given_in_two_ways() -> None:
+    """Which must agree; steps and FLOPs agree with no epochs."""
+    assert options.read({"--epochs": "5", "--train-for": "5"}) == Options(epochs=5)
+    for text in ("6epochs", "5steps", "1e9flops"):
+        with pytest.raises(InputError, match=f"--epochs 5 and --train-for {re.escape(text[0])}"):
+            options.read({"--epochs": "5", "--train-for": text})
+
+
 def test_every_option_sets_a_field_of_its_own() -> None:
     """The table is complete: all that can be set has a flag, but for what pytest reads itself."""
     fields = [option.field for option in options.TABLE]
     assert len(set(fields)) == len(fields)
-    switched = {"families", "variants", "resume", "quick"}
+    switched = {"families", "variants", "resume", "quick", "tune"}
     assert set(fields) == set(Options.__dataclass_fields__) - switched

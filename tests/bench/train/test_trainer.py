@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from bench import families
-from bench.records import RunRecord
+from bench.records import Match, RunRecord
 from bench.train.optimizers import OPTIMIZERS
 from bench.train.tasks import Split, Task
 from bench.train.trainer import train, trained
@@ -134,6 +134,34 @@ def test_training_flops_of_one_linear_layer(n: int, batch_size: int, steps: int)
     record = train(family(), task(n), asked)
     rows = min(batch_size, n)
     assert record.train_flops == 2 * (2 * 6 * 2) * rows * steps * epochs
+
+
+@pytest.mark.parametrize(("steps", "epochs"), [(1, 1), (4, 1), (5, 1), (6, 2), (13, 3)])
+def test_steps_end_a_training_within_an_epoch(steps: int, epochs: int) -> None:
+    """Of five batches each; the last part of one has a loss of its own, and is work only for the
+    steps that were taken."""
+    whole = train(family(), task(), training(epochs=1))
+    record = train(family(), task(), training(epochs=epochs, steps=steps))
+    assert (record.steps, len(record.loss_curve), record.epochs) == (steps, epochs, None)
+    assert record.train_flops is not None
+    assert whole.train_flops is not None
+    assert record.train_flops * 5 == whole.train_flops * steps
+
+
+def test_steps_of_whole_epochs_are_these_epochs() -> None:
+    """To the bit: the schedule and the batches are the same."""
+    by_epochs = train(family(), task(), training(epochs=3))
+    by_steps = train(family(), task(), training(epochs=3, steps=15))
+    assert by_epochs.steps == 15
+    assert result(by_steps) == result(dataclasses.replace(by_epochs, epochs=None))
+
+
+def test_the_width_that_was_solved_for_is_trained() -> None:
+    """Under the family's name and knobs."""
+    match = Match(cost="parameters", width=7, reference_depth=4, ratio=1.0)
+    record = train(family(), task(), training(match=match))
+    assert record.parameters == 6 * 7 + 7 + 7 * 2 + 2
+    assert (record.family, record.width, record.knobs["width"]) == ("mlp", 7, 100)
 
 
 @pytest.mark.parametrize("spec", ["mlp:norm=batch", "resnet"])
