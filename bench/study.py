@@ -221,7 +221,8 @@ class Study:
         missing = CellRecord(cell=cell, status="skipped", reason="the session ended before it")
         record = self._records.get(cell, missing)
         status = {"status": record.status, "reason": record.reason}
-        return {**cell.params(), "threads": cell.threads, **status}
+        match = cell.match.row() if cell.match else {}
+        return {**cell.params(), **match, "threads": cell.threads, **status}
 
     def close(self) -> None:
         """End what still runs, and leave the process as it was found."""

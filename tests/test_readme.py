@@ -1,4 +1,4 @@
-"""Every command that the README and `docs/runs.md` show works as it is written there."""
+"""Every command that the README and the pages of `docs` show works as it is written there."""
 
 import json
 import re
@@ -12,8 +12,9 @@ import pytest
 from .bench.sessions import TASK, environment
 
 ROOT = Path(__file__).parents[1]
-README = (ROOT / "README.md").read_text()
-RUNS = (ROOT / "docs" / "runs.md").read_text()
+README, BEST_DEPTH, RUNS = (
+    (ROOT / name).read_text() for name in ("README.md", "docs/best-depth.md", "docs/runs.md")
+)
 
 NET = """
 import torch
@@ -28,10 +29,10 @@ def example_input(batch_size):
 
 
 def _commands(program: str, page: str = README) -> list[str]:
-    """The lines of the page's shell blocks that start with `program`, without comments."""
+    """The lines of the page's shell blocks that start with `program`, each once, without comments."""
     blocks = re.findall(r"```sh\n(.*?)```", page, flags=re.S)
     lines = [line.split(" #")[0].strip() for block in blocks for line in block.splitlines()]
-    return [line for line in lines if line.startswith(program + " ")]
+    return [line for line in dict.fromkeys(lines) if line.startswith(program + " ")]
 
 
 @pytest.fixture(scope="module")
@@ -63,7 +64,7 @@ def _run(line: str, folder: Path) -> subprocess.CompletedProcess[str]:
     )
 
 
-@pytest.mark.parametrize("line", _commands("howdeep"))
+@pytest.mark.parametrize("line", [*_commands("howdeep"), *_commands("howdeep", BEST_DEPTH)])
 def test_a_howdeep_command_works(line: str, folder: Path) -> None:
     """It answers, on the study, table and networks named; of a study as small as this one the
     report may say that it cannot tell (3)."""
@@ -84,7 +85,7 @@ def test_a_command_on_runs_works(line: str, folder: Path) -> None:
     assert done.stdout.strip()
 
 
-@pytest.mark.parametrize("line", _commands("pytest"))
+@pytest.mark.parametrize("line", [*_commands("pytest"), *_commands("pytest", BEST_DEPTH)])
 def test_a_pytest_command_is_understood(line: str, folder: Path) -> None:
     """Its options, families and tasks are accepted; a GPU that is not there is said in one line."""
     done = _run(f"{line} --collect-only -q", folder)

@@ -59,10 +59,11 @@ class Tuning:
 
     Args:
         runs: of the study; the trials share its workers.
-        groups: the seeds of each depth, in the order in which they will be waited for.
+        groups: the seeds of each depth, in the order in which they will be waited for, as far as
+            they are known.
     """
 
-    def __init__(self, runs: Runs, groups: Sequence[tuple[Training, ...]]) -> None:
+    def __init__(self, runs: Runs, groups: Sequence[tuple[Training, ...]] = ()) -> None:
         self._runs = runs
         self._trials = runs.of_kind(KIND)
         self._groups = list(groups)
@@ -70,6 +71,8 @@ class Tuning:
     def wait(self, group: tuple[Training, ...]) -> list[RunRecord]:
         """The runs of one depth at the rate chosen for it; where no trial came to its end, at the
         rate that was asked for."""
+        if group not in self._groups:
+            self._groups.append(group)
         place = self._groups.index(group)
         self._begin(place + AHEAD)
         chosen = self._chosen(group)

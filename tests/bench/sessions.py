@@ -62,7 +62,8 @@ def example_input(batch_size):
     return torch.zeros(batch_size, 1, 8)
 """
 
-QUICK = ("--task", "task.py:load", "--epochs", "2", "--seeds", "2", "--batch-size", "16")
+SHORT = ("--epochs", "2")
+QUICK = ("--task", "task.py:load", "--seeds", "2", "--batch-size", "16")
 QUICK += ("--benchmark-max-time", "0.02", "--benchmark-json", "study.json")
 
 
@@ -75,7 +76,8 @@ def prepare(folder: Path) -> None:
 def command(*arguments: str) -> list[str]:
     """`pytest bench` of this checkout."""
     pytest = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider"]
-    return [*pytest, str(ROOT / "bench"), *QUICK, *arguments]
+    epochs = () if "--train-for" in arguments else SHORT
+    return [*pytest, str(ROOT / "bench"), *QUICK, *epochs, *arguments]
 
 
 def environment(**more: str) -> dict[str, str]:

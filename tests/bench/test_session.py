@@ -317,6 +317,53 @@ def test_a_language_model_is_measured_beside_any_task(folder: Path) -> None:
     assert [cell["status"] for cell in study(folder)["howdeep"]["cells"]] == ["ok"]
 
 
+def test_depths_are_matched_and_tuned(folder: Path) -> None:
+    """Cells and runs have the width that was solved for: 243 parameters are 9 x 20 + 3 x 21, and
+    9 x 8 + 2 x 8 x 9 + 3 x 9. The rate of each depth is the best of its trials, which are none of
+    the study's runs. All of it is kept."""
+    grid = ("--family", "mlp:width=20", "--depths", "2,4", "--passes", "forward")
+    asked = (*grid, "--match", "parameters", "--lr", "tune")
+    done = bench(folder, *asked)
+    assert done.returncode == 0, done.stdout + done.stderr
+    before = study(folder)
+    infos = {b["params"]["depth"]: b["extra_info"] for b in _costs(before)}
+    facts = ("width", "parameters", "match_ratio")
+    assert [infos[2][name] for name in facts] == [20, 243, 1.0]
+    assert [infos[4][name] for name in facts] == [8, 243, 1.0]
+    runs, tried = before["howdeep"]["runs"], before["howdeep"]["tuning"]
+    assert (len(runs), len(tried)) == (4, 10)
+    for run in runs:
+        same = [trial for trial in tried if trial["depth"] == run["depth"]]
+        best = max(same, key=lambda t: (t["validation_accuracy"], -t["validation_loss"]))
+        assert run["learning_rate"] == best["learning_rate"]
+        assert run["tuned_from"] == [0.001, 0.0032, 0.01, 0.032, 0.1]
+        assert (run["family"], run["knobs"]["width"]) == ("mlp:width=20", 20)
+        assert all(run[name] == infos[run["depth"]][name] for name in facts)
+    names = [row["name"] for row in before["benchmarks"]]
+    assert "bench_cost[mlp:width=20-2-forward-16-fp32-cpu-parameters]" in names
+    rows = kept(folder)
+    assert bench(folder, *asked, "--resume").returncode == 0
+    assert kept(folder) == rows
+    assert study(folder)["howdeep"]["runs"] == runs
+    report = howdeep(folder, "report", "study.json", "--json")
+    (verdict,) = json.loads(report.stdout)["depths"]
+    assert verdict["n_depths"] == 2
+
+
+def test_depths_are_trained_for_equal_flops(folder: Path) -> None:
+    """Deeper networks take fewer steps, and none a look at the epochs."""
+    grid = ("--family", "mlp:width=8", "--depths", "2,8", "-m", "accuracy")
+    done = bench(folder, *grid, "--train-for", "2Mflops")
+    assert done.returncode == 0, done.stdout + done.stderr
+    runs = study(folder)["howdeep"]["runs"]
+    assert [run["train_flops"] for run in runs] == pytest.approx([2e6] * 4, rel=0.05)
+    assert {run["epochs"] for run in runs} == {None}
+    assert runs[0]["steps"] > runs[-1]["steps"]
+    report = howdeep(folder, "report", "study.json", "--json")
+    (verdict,) = json.loads(report.stdout)["depths"]
+    assert verdict["n_depths"] == 2
+
+
 BAD = [
     (("--cuda-graphs",), "--cuda-graphs needs a GPU: add --device cuda"),
     (("--flush-l2",), "--flush-l2 needs a GPU: add --device cuda"),
@@ -327,6 +374,11 @@ BAD = [
     (("--device", "cuda"), "no device 'cuda' here"),
     (("--task", "imagenet"), "unknown task 'imagenet'; known: digits, mnist1d"),
     (("--lr", "fast"), "--lr takes a number; got 'fast'"),
+    (("--lr", "tune", "--task", "mnist1d:standard"), "chooses on a validation split"),
+    (("--match", "depth"), "unknown --match 'depth'; known: width, parameters, flops"),
+    (("--family", "densenet", "--match", "flops"), "densenet has only: layout, input_shape"),
+    (("--train-for", "100flops", "--depths", "2"), "is 0 steps of mlp at depth 2"),
+    (("--epochs", "3", "--train-for", "4"), "--epochs 3 and --train-for 4epochs contradict"),
 ]
 
 
@@ -342,6 +394,14 @@ def test_bad_input_is_one_line_and_exit_code_2(
     assert len(done.stderr.strip().splitlines()) == 1
     assert "Traceback" not in done.stdout + done.stderr
     assert (folder / "study.json").read_text() == "was here"
+    assert not (folder / "results").exists()
+
+
+def test_limits_are_not_measured_at_solved_widths(folder: Path) -> None:
+    """It is said before anything is run, which is known once the benchmarks are chosen."""
+    done = bench(folder, *GRID, "-m", "limits", "--match", "flops")
+    assert done.returncode == 2
+    assert "limits are measured at the family's own width" in done.stdout + done.stderr
     assert not (folder / "results").exists()
 
 

@@ -9,6 +9,7 @@ from bench.isolate import Children
 from bench.limits import run
 from bench.options import Options
 from bench.specs import InputError
+from bench.train.duration import Duration
 from bench.train.store import Store
 from tests.bench.train.small import training
 
@@ -40,6 +41,15 @@ def test_the_training_is_the_one_of_the_options() -> None:
         family="mlp:norm=batch,width=8", depth=4, task="run_task.py:load", batch_size=16,
         learning_rate=0.1, epochs=3,
     )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "chosen", [{"match": "flops"}, {"tune": True}, {"train_for": Duration(1e9, "flops")}]
+)
+def test_what_the_experiment_chooses_by_itself_is_refused(chosen: dict[str, Any]) -> None:
+    """It compares depths at the family's own width, and finds the learning rates itself."""
+    with pytest.raises(InputError, match="leave out --match, --lr tune"):
+        checked("mlp", **chosen)
 
 
 @pytest.mark.parametrize(

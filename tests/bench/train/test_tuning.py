@@ -150,6 +150,15 @@ def test_every_depth_has_as_many_trials(study: Study) -> None:
     assert len(tuned.finished()) == 3 * len(FACTORS)
 
 
+def test_more_seeds_of_a_depth_need_no_more_trials(study: Study) -> None:
+    """Also of a group that was not foreseen: the choice is the depth's."""
+    children = FakeChildren(best_at(0.032))
+    tuned = study(children)
+    first, more = tuned.wait(group()), tuned.wait(group(seeds=5)[3:])
+    assert {run.learning_rate for run in [*first, *more]} == {0.032}
+    assert len(children.trained) == len(FACTORS) + 5
+
+
 def test_trials_are_kept_as_a_kind_of_their_own(study: Study) -> None:
     """So that no report takes them for runs."""
     study(FakeChildren(best_at(0.01)), group()).wait(group())
