@@ -13,19 +13,22 @@ import torch.nn.functional as F
 from . import cost, families
 from .depth_rule import at_most, smallest
 from .families import Family
+from .grid import trainings
 from .isolate import Children, Outcome
 from .limits import gradients
 from .measure import latency, machine
 from .measure.signals import signals
 from .measure.state import random_state
-from .options import DEFAULT_EPOCHS, Options
+from .options import Options
 from .prediction import predict
-from .records import Cell, RunRecord, Training, steps_per_epoch
+from .records import Cell, RunRecord, Training
+from .setting import Setting, settings
 from .specs import InputError
 from .train import tasks
 from .train.runs import Runs, packed, unpacked, workers
 from .train.store import Store
 from .train.tasks import Task
+from .train.tuning import FACTORS, Tuning
 
 # Deeper than that a search goes only where it is told to, or where the family names more.
 MOST_DEPTH = 64
@@ -68,10 +71,13 @@ class Network:
     """
 
     def __init__(self, options: Options, store: Store) -> None:
-        self._options = options
         self._task = tasks.load(options.task)
-        found = families.find(options.families[0])
-        self.family = found.for_task(input_shape=self._task.input_shape, classes=self._task.classes)
+        self._options = replace(options, task=self._task.name)
+        self._found = families.find(options.families[0])
+        self._settings: dict[int, Setting] = {}
+        self.family = self._found.for_task(
+            input_shape=self._task.input_shape, classes=self._task.classes
+        )
         self._workers = workers(options.device, options.threads)
         self._children = Children(preload=PRELOAD)
         self._packed = packed(self._task)
@@ -84,13 +90,17 @@ class Network:
             workers=self._workers,
             timeout=options.run_timeout,
         )
+        self._tuning = Tuning(self._runs) if options.tune else None
 
     def surveys(self, depths: Sequence[int], *, timed: bool) -> list[Survey]:
-        """Of these depths, in children; with latencies one after the other.
+        """Of these depths, which are the ones that may be trained, in children; with latencies one
+        after the other.
 
         Raises:
-            InputError: a depth cannot be surveyed, and why.
+            InputError: the depths cannot be made alike as asked, or one cannot be surveyed.
         """
+        chosen = settings(self._found, depths, self._options, self._task)
+        self._settings = dict(chosen)
         with ThreadPoolExecutor(1 if timed else self._workers) as executor:
             try:
                 outcomes = list(executor.map(lambda d: self._survey(d, timed), depths))
@@ -100,8 +110,9 @@ class Network:
         return [self._of(outcome, d) for outcome, d in zip(outcomes, depths, strict=True)]
 
     def _survey(self, depth: int, timed: bool) -> Outcome:
-        arguments = (self._training(depth, 0), self._packed, timed)
-        return self._children.call(survey, *arguments, timeout=self._options.cell_timeout)
+        (training,) = self._trainings(depth, 1)
+        timeout = self._options.cell_timeout
+        return self._children.call(survey, training, self._packed, timed, timeout=timeout)
 
     def _of(self, outcome: Outcome, depth: int) -> Survey:
         if outcome.status != "ok":
@@ -111,25 +122,19 @@ class Network:
 
     def train(self, seeds: Mapping[int, int]) -> list[RunRecord]:
         """The runs of these depths with the seeds from 0 to that number, kept ones included."""
-        wanted = [self._training(depth, seed) for depth, n in seeds.items() for seed in range(n)]
-        return self._runs.wait(wanted)
+        groups = [self._trainings(depth, count) for depth, count in seeds.items()]
+        if self._tuning:
+            return [record for group in groups for record in self._tuning.wait(group)]
+        return self._runs.wait(training for group in groups for training in group)
 
-    def _training(self, depth: int, seed: int) -> Training:
-        options = self._options
-        return Training(
-            family=self.family.name,
-            depth=depth,
-            task=self._task.name,
-            seed=seed,
-            epochs=options.epochs or DEFAULT_EPOCHS,
-            optimizer=options.optimizer,
-            learning_rate=options.learning_rate,
-            weight_decay=options.weight_decay,
-            batch_size=options.batch_sizes[0],
-            dtype=options.dtype,
-            device=options.device,
-            threads=options.threads,
-        )
+    def _trainings(self, depth: int, seeds: int) -> tuple[Training, ...]:
+        options = replace(self._options, seeds=seeds)
+        return tuple(trainings(self.family, depth, self._settings[depth], options))
+
+    @property
+    def trials(self) -> int:
+        """Trainings that choose the learning rate of a depth, before its first seed."""
+        return len(FACTORS) if self._tuning else 0
 
     @property
     def at_once(self) -> int:
@@ -174,11 +179,12 @@ def survey(training: Training, data: bytes, timed: bool) -> Survey:
     task = unpacked(data)
     family = families.find(training.family)
     family = family.for_task(input_shape=task.input_shape, classes=task.classes)
+    family = family.at_width(training.match.width if training.match else None)
     batch_size = min(training.batch_size, len(task.train))
     step = _cell(training, "step", batch_size)
     predicted = predict(family, training.optimizer, step)
     trainable, nonfinite = _at_start(family, task, training)
-    steps = training.epochs * steps_per_epoch(len(task.train), training.batch_size)
+    steps = training.steps_on(len(task.train))
     flops, forward = predicted.operations.flops("step"), predicted.operations.flops("forward")
     return Survey(
         depth=training.depth,

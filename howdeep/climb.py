@@ -59,7 +59,7 @@ class Found:
     Attributes:
         stop: why it ended.
         runs: trainings that the answer rests on.
-        train_flops: of these; `sweep_flops` of all depths that fit with all seeds.
+        train_flops: of these and of the trials that chose learning rates; `sweep_flops` of all depths that fit with all seeds.
         seeds: the most of a depth.
         left_out: depths that were not tried, and why.
     """
@@ -115,7 +115,7 @@ def climb(
             return _nothing_fits(surveys, bounds.budgets)
         for depth, why in left_out.items():
             tell(f"depth {depth} is left out: {why}")
-        space = _space(kept, options, bounds)
+        space = _space(kept, network, options, bounds)
         return _Climb(network, space, bounds, tell).found(left_out)
     finally:
         network.close()
@@ -165,11 +165,12 @@ def _cost(each: Survey) -> DepthCost:
     )
 
 
-def _space(surveys: Sequence[Survey], options: Options, bounds: Bounds) -> Space:
+def _space(surveys: Sequence[Survey], network: Network, options: Options, bounds: Bounds) -> Space:
     return Space(
         depths=tuple(each.depth for each in surveys),
         # Without a count of FLOPs a depth costs what it is deep.
         flops={each.depth: each.train_flops or float(each.depth) for each in surveys},
+        trials=network.trials,
         untrainable=frozenset(
             each.depth
             for each in surveys
@@ -206,8 +207,8 @@ class _Climb:
             find(_tables(runs), margin=self.space.margin),
             step,
             len(runs),
-            sum(self.space.flops[run.depth] for run in runs),
-            sum(self.space.flops.values()) * self.space.seeds,
+            self.space.cost({depth: len(each) for depth, each in self.records.items()}),
+            self.space.cost(dict.fromkeys(self.space.depths, self.space.seeds)),
             self.space.seeds,
             left_out,
         )
@@ -232,9 +233,10 @@ class _Climb:
         runs = [run for each in self.records.values() for run in each if run.train_seconds]
         flops = sum(self.space.flops[run.depth] for run in runs)
         seconds = sum(run.train_seconds or 0.0 for run in runs)
-        new = {d: n - len(self.records.get(d, ())) for d, n in step.seeds.items()}
-        work = sum(n * self.space.flops[d] for d, n in new.items())
-        lanes = min(self.network.at_once, sum(new.values()))
+        taken = {depth: len(self.records.get(depth, ())) for depth in step.seeds}
+        begun = {depth: n for depth, n in taken.items() if n}
+        work = self.space.cost(step.seeds) - self.space.cost(begun)
+        lanes = min(self.network.at_once, sum(step.seeds.values()) - sum(taken.values()))
         ahead = work * seconds / flops / lanes if flops else 0.0
         return time.monotonic() - self.started + ahead > limit
 

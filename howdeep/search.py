@@ -69,14 +69,24 @@ def search(
     max_train_flops: Annotated[
         str | None, typer.Option(help="Of the whole search, such as 1e15.")
     ] = None,
+    match: Annotated[
+        str | None,
+        typer.Option(help="parameters or flops: alike at all depths, by the family's width."),
+    ] = None,
     epochs: Annotated[str | None, typer.Option(help="Default: 10.")] = None,
+    train_for: Annotated[
+        str | None, typer.Option(help="10epochs, 3000steps or 1e12flops, at each depth.")
+    ] = None,
     batch_size: Annotated[str | None, typer.Option(help="Default: 128.")] = None,
     optimizer: Annotated[
         str | None,
         typer.Option(help="adamw, adam, rmsprop, momentum, sgd or lion; default: adamw."),
     ] = None,
     lr: Annotated[
-        str | None, typer.Option(help="Peak of the one-cycle schedule; default: 0.01.")
+        str | None,
+        typer.Option(
+            help="Peak of the one-cycle schedule; default: 0.01; tune: chosen at each depth."
+        ),
     ] = None,
     weight_decay: Annotated[str | None, typer.Option(help="Default: 0.01.")] = None,
     dtype: Annotated[str | None, typer.Option(help="fp32, bf16 or fp16.")] = None,
@@ -107,7 +117,9 @@ def search(
         "--task": task,
         "--depths": depths,
         "--seeds": seeds or str(DEFAULT_SEEDS),
+        "--match": match,
         "--epochs": epochs,
+        "--train-for": train_for,
         "--batch-size": batch_size,
         "--optimizer": optimizer,
         "--lr": lr,

@@ -34,6 +34,7 @@ class Space:
     Attributes:
         depths: shallowest first.
         flops: of one training, by depth.
+        trials: trainings that choose the learning rate of a depth, before its first seed.
         untrainable: depths that theory predicts not to train.
         seeds: the most of a depth.
         margin: accuracy (a fraction) that a doubling must bring to be worth it.
@@ -42,10 +43,15 @@ class Space:
 
     depths: tuple[int, ...]
     flops: Mapping[int, float]
+    trials: int = 0
     untrainable: frozenset[int] = frozenset()
     seeds: int = 5
     margin: float = 0.01
     most_flops: float | None = None
+
+    def cost(self, seeds: Mapping[int, int]) -> float:
+        """Training FLOPs of so many seeds a depth; of a run that is lost, those of a whole one."""
+        return sum((n + self.trials) * self.flops[depth] for depth, n in seeds.items())
 
     @property
     def climbed(self) -> tuple[int, ...]:
@@ -107,8 +113,8 @@ def next_step(space: Space, tried: Sequence[Tried]) -> Step | Stop:
     found = next(_steps(table), None)
     if found is None:
         return Stop(_ended(table))
-    cost = sum((n - table.runs(d)) * space.flops[d] for d, n in found.seeds.items())
-    if space.most_flops is not None and table.spent + cost > space.most_flops:
+    ahead = space.cost({**{d: t.runs for d, t in table.tried.items()}, **found.seeds})
+    if space.most_flops is not None and ahead > space.most_flops:
         return Stop(f"the next step ({found.why}) would need more than the training allowed", False)
     return found
 
@@ -131,11 +137,6 @@ class Table:
     def runs(self, depth: int) -> int:
         """That have ended at that depth."""
         return self.tried[depth].runs if depth in self.tried else 0
-
-    @property
-    def spent(self) -> float:
-        """Training FLOPs so far; of a run that was lost, those of a whole one."""
-        return sum(each.runs * self.space.flops[each.depth] for each in self.tried.values())
 
     @property
     def best(self) -> Estimate | None:

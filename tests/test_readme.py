@@ -29,7 +29,7 @@ def example_input(batch_size):
 
 
 def _commands(program: str, page: str = README) -> list[str]:
-    """The lines of the page's shell blocks that start with `program`, each once, without comments."""
+    """The lines of shell blocks that start with `program`, each once, without comments."""
     blocks = re.findall(r"```sh\n(.*?)```", page, flags=re.S)
     lines = [line.split(" #")[0].strip() for block in blocks for line in block.splitlines()]
     return [line for line in dict.fromkeys(lines) if line.startswith(program + " ")]

@@ -224,3 +224,25 @@ def test_a_family_without_a_depth_that_shallow_is_refused() -> None:
     """With the shallowest that it has."""
     with pytest.raises(InputError, match="the shallowest depth of resnet is 2, above 1"):
         ladder(families.find("resnet"), most=1, between=True)
+
+
+# --- what is held equal ----------------------------------------------------------------------
+
+
+def test_depths_can_be_made_alike() -> None:
+    """In parameters, by their widths, and in steps."""
+    alike = ("--match", "parameters", "--train-for", "20steps")
+    network = ("mlp:width=16", "--depths", "2,4", *SMALL[:2], *SMALL[4:])
+    (verdict,) = answer(*network, *alike)["depths"]
+    assert verdict["held_equal"]["steps"] == {"equal": True, "value": 20}
+
+
+def test_learning_rates_can_be_chosen_at_each_depth(folder: Path) -> None:
+    """Their trials count as training, and as no runs."""
+    plain = answer(*NETWORK, "--store", "plain.sqlite")["search"]
+    tuned = answer(*NETWORK, "--lr", "tune")["search"]
+    assert tuned["sweep_train_flops"] == pytest.approx(plain["sweep_train_flops"] * (3 + 5) / 3)
+    with sqlite3.connect(folder / "results" / "search.sqlite") as connection:
+        kinds = dict(connection.execute("SELECT kind, count(*) FROM records GROUP BY kind"))
+    assert kinds["run"] == tuned["runs"]
+    assert kinds["tuning"] % 5 == 0
