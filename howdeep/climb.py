@@ -59,7 +59,8 @@ class Found:
     Attributes:
         stop: why it ended.
         runs: trainings that the answer rests on.
-        train_flops: of these and of the trials that chose learning rates; `sweep_flops` of all depths that fit with all seeds.
+        train_flops: of these and of the trials that chose learning rates; `sweep_flops` of all
+            depths that fit with all seeds.
         seeds: the most of a depth.
         left_out: depths that were not tried, and why.
     """
