@@ -16,9 +16,7 @@ from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
-from typing import Any
-
-import torch
+from typing import Any, Protocol
 
 from .specs import one_line
 
@@ -47,7 +45,15 @@ class Outcome:
     reason: str | None = None
 
 
-_ENDED = Outcome("skipped", reason="the session was ended")
+ENDED = Outcome("skipped", reason="the session was ended")
+
+
+class Executor(Protocol):
+    """Runs functions where they may fail, and ends what runs when it is closed."""
+
+    def call(self, function: Callable[..., Any], *args: Any, timeout: float) -> Outcome: ...
+
+    def close(self) -> None: ...
 
 
 class OutOfTimeError(BaseException):
@@ -97,7 +103,7 @@ class Children:
         process = self._context.Process(target=_child, args=(theirs, timeout, function, args))
         with self._lock:
             if self._closed:
-                return _ENDED
+                return ENDED
             process.start()
             self._alive.add(process)
         theirs.close()
@@ -106,7 +112,7 @@ class Children:
         finally:
             ours.close()
             self._end(process)
-        return _ENDED if self._closed else outcome
+        return ENDED if self._closed else outcome
 
     def close(self) -> None:
         """Kill whatever still runs; later calls start nothing."""
@@ -150,6 +156,7 @@ def _child(
 ) -> None:
     gc.freeze()  # what the fork server imported need not be looked through again
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     signal.setitimer(signal.ITIMER_REAL, min(timeout, _LONGEST_WAIT_SECONDS) + GRACE_SECONDS)
     _be_first_victim()
     try:
@@ -163,6 +170,14 @@ def _child(
             connection.send(_failure(error))
 
 
+def _end_with_parent() -> None:
+    """Nobody waits any more for what this child computes, also where its parent was killed."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    parent.join()
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
 def _failure(error: Exception) -> Outcome:
     status = "oom" if is_out_of_memory(error) else "error"
     return Outcome(status, reason=one_line(error)[:_LONGEST_REASON])
@@ -170,6 +185,8 @@ def _failure(error: Exception) -> Outcome:
 
 def is_out_of_memory(error: BaseException) -> bool:
     """Whether Python, PyTorch's CPU allocator or CUDA ran out of memory."""
+    import torch  # a process that only starts children needs no PyTorch of its own
+
     if isinstance(error, MemoryError | torch.OutOfMemoryError):
         return True
     return isinstance(error, RuntimeError) and any(

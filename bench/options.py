@@ -17,6 +17,7 @@ from .measure.variants import variant_error
 from .records import PASSES, VARIANTS
 from .specs import InputError
 from .train import duration
+from .train.cluster import cluster_error
 from .train.duration import Duration
 from .train.optimizers import OPTIMIZERS
 from .train.store import DEFAULT_PATH
@@ -36,6 +37,7 @@ class Options:
         match: what the depths have in common, of `matching.CHOICES`.
         train_for: steps or training FLOPs, where these were asked for and no epochs.
         tune: the learning rate is chosen at each depth, around `learning_rate`.
+        cluster: where trainings execute; None for this machine.
     """
 
     families: tuple[str, ...] = DEFAULT_FAMILIES
@@ -57,6 +59,7 @@ class Options:
     weight_decay: float = 0.01
     cell_timeout: float = 120.0
     run_timeout: float = 3600.0
+    cluster: str | None = None
     store: Path = DEFAULT_PATH
     resume: bool = False
     quick: bool = False
@@ -67,9 +70,14 @@ class Options:
             raise InputError(f"--lr takes a number above 0; got {self.learning_rate:g}")
         if not 0 <= self.weight_decay < float("inf"):
             raise InputError(f"--weight-decay takes 0 or more; got {self.weight_decay:g}")
-        error = device_error(self.device, self.dtype) or variant_error(self.variants, self.device)
+        error = self._device_error() or variant_error(self.variants, self.device)
         if error:
             raise InputError(error)
+
+    def _device_error(self) -> str | None:
+        """A training on a cluster needs no such device here."""
+        here = device_error(self.device, self.dtype, here=self.cluster is None)
+        return here or (cluster_error(self.cluster, self.device) if self.cluster else None)
 
     def _check_choices(self) -> None:
         for pass_ in self.passes:
@@ -176,6 +184,7 @@ TABLE = (
     Option("--weight-decay", "weight_decay", _number, "default: 0.01"),
     Option("--cell-timeout", "cell_timeout", _seconds, "to try a cell; default: 2min"),
     Option("--run-timeout", "run_timeout", _seconds, "for one training; default: 1h"),
+    Option("--cluster", "cluster", str, "HOST:PORT of a Ray cluster that trains, or auto"),
     Option("--store", "store", Path, "where everything is kept; default: results/howdeep.sqlite"),
 )
 

@@ -20,10 +20,10 @@ from .measure.latency import Clock
 from .options import Options
 from .records import Cell, CellRecord, Facts, RunRecord, Training, key, plain
 from .replay import replay
-from .specs import one_line
-from .train import tasks
+from .specs import InputError, one_line
+from .train import places, tasks
 from .train.optimizers import package_versions
-from .train.runs import Runs, workers
+from .train.runs import Runs
 from .train.store import Store, StoreError
 from .train.tuning import Tuning
 
@@ -60,10 +60,11 @@ class Study:
         torch.set_num_threads(options.threads)
         self._task = grid.task or tasks.load(options.task)
         self._families = {f.name: self._bound(f) for f in grid.families}
-        self._machine = machine.identity(options.device)
+        self._check_device()
+        self._children = Children(preload=("bench.cost", "bench.train.runs", "fvcore.nn"))
+        self._place = places.find(options, self._children)
         self._store = Store(options.store, document=self._start, resume=options.resume)
         self._started = self._store.document
-        self._children = Children(preload=("bench.cost", "bench.train.runs", "fvcore.nn"))
         self._records: dict[Cell, CellRecord] = {}
         self._limits: list[dict[str, Any]] = []
         self._too_large: dict[tuple[str, int], CellRecord] = {}
@@ -71,9 +72,9 @@ class Study:
             self._families,
             {self._task.name: self._task},
             self._store,
-            self._children,
-            circumstances={"machine": self._machine},
-            workers=workers(options.device, options.threads),
+            self._place.executor,
+            circumstances={"machine": self._place.machine},
+            workers=self._place.workers,
             timeout=options.run_timeout,
         )
         self._tuning = Tuning(self._runs, grid.trainings) if options.tune else None
@@ -81,12 +82,24 @@ class Study:
     def _bound(self, family: Family) -> Family:
         return family.for_task(input_shape=self._task.input_shape, classes=self._task.classes)
 
+    def _check_device(self) -> None:
+        """Trainings may execute elsewhere; what is timed is timed here."""
+        missing = machine.device_error(self._options.device, self._options.dtype)
+        if missing and self._grid.cells:
+            raise InputError(f"{missing}; only trainings go to --cluster: add -m accuracy")
+        self._here = missing is None
+
     def _start(self) -> dict[str, Any]:
         options = self._options
         return {
             "environment": {"before": machine.environment(threads=options.threads)},
-            "reference_kernels": kernels.reference_kernels(options.device, options.dtype),
+            "reference_kernels": self._reference_kernels(),
         }
+
+    def _reference_kernels(self) -> list[dict[str, Any]]:
+        if not self._here:
+            return []
+        return kernels.reference_kernels(self._options.device, self._options.dtype)
 
     def measure(self, cell: Cell, benchmark: Any, clock: Clock) -> CellRecord:
         """Measure `cell` through the fixture, or replay what is kept of it. Every status but
@@ -174,7 +187,7 @@ class Study:
             "optimizer": optimizer,
             "packages": package_versions(optimizer),
             "howdeep_code": _CODE,
-            "machine": self._machine,
+            "machine": machine.identity(cell.device),
             "timing": self._timing,
         }
 
@@ -226,6 +239,7 @@ class Study:
 
     def close(self) -> None:
         """End what still runs, and leave the process as it was found."""
+        self._place.executor.close()
         self._children.close()
         self._runs.close()
         torch.set_num_threads(self._threads_before)

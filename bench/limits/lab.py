@@ -6,12 +6,12 @@ from typing import Any, TypeVar
 
 from .. import cost, families
 from ..families import Family
-from ..isolate import Children, Outcome
-from ..measure import machine
+from ..isolate import Outcome
 from ..options import Options
 from ..records import Cell, Training
 from ..train import tasks
-from ..train.runs import Runs, packed, workers
+from ..train.places import Place
+from ..train.runs import Runs, packed
 from ..train.store import Store
 from ..train.tasks import Task
 from .evidence import Planned, Probe, Trial
@@ -20,7 +20,7 @@ Item = TypeVar("Item")
 
 
 class Lab:
-    """Runs what is planned, on every core that there is to give.
+    """Runs what is planned, as much at once as there is room for.
 
     Args:
         tell: called with each finished trial.
@@ -30,23 +30,23 @@ class Lab:
         self,
         options: Options,
         store: Store,
-        children: Children,
+        place: Place,
         *,
         tell: Callable[[Trial], None],
     ) -> None:
         self._options = options
-        self._children = children
+        self._executor = place.executor
         self._tell = tell
         self._families: dict[str, Family] = {}
         self._tasks: dict[str, Task] = {}
         self._packed: dict[str, bytes] = {}
-        self._workers = workers(options.device, options.threads)
+        self._workers = place.workers
         self._runs = Runs(
             self._families,
             self._tasks,
             store,
-            children,
-            circumstances={"machine": machine.identity(options.device)},
+            place.executor,
+            circumstances={"machine": place.machine},
             workers=self._workers,
             timeout=options.run_timeout,
             kind="trial",
@@ -94,7 +94,7 @@ class Lab:
         def run(training: Training, more: tuple[Any, ...]) -> Outcome:
             data = self._data(training.task)
             timeout = self._options.run_timeout
-            return self._children.call(function, training, data, *more, timeout=timeout)
+            return self._executor.call(function, training, data, *more, timeout=timeout)
 
         return self._at_once(lambda item: run(*item), trainings)
 
@@ -109,7 +109,7 @@ class Lab:
                 device=training.device, threads=training.threads,
             )  # fmt: skip
             arguments = (cell, task.input_shape, task.classes, training.optimizer)
-            return self._children.call(cost.weigh, *arguments, timeout=self._options.cell_timeout)
+            return self._executor.call(cost.weigh, *arguments, timeout=self._options.cell_timeout)
 
         return self._at_once(run, trainings)
 
@@ -119,7 +119,7 @@ class Lab:
             try:
                 return list(executor.map(call, items))
             except BaseException:
-                self._children.close()
+                self._executor.close()
                 raise
 
     def _data(self, task: str) -> bytes:
@@ -129,7 +129,7 @@ class Lab:
 
     def close(self) -> None:
         """End what still runs."""
-        self._children.close()
+        self._executor.close()
         self._runs.close()
 
 

@@ -11,7 +11,7 @@ from ..options import DEFAULT_EPOCHS, Options
 from ..records import Training, steps_per_epoch
 from ..setting import check_for_limits
 from ..specs import InputError
-from ..train import tasks
+from ..train import places, tasks
 from ..train.store import Store
 from .evidence import Trial
 from .experiment import Experiment
@@ -36,7 +36,8 @@ def evidence(
     tell: Callable[[Trial], None],
 ) -> list[dict[str, Any]]:
     """The evidence rows of one network, see `experiment`."""
-    lab = Lab(options, store, Children(preload=PRELOAD), tell=tell)
+    place = places.find(options, Children(preload=PRELOAD))
+    lab = Lab(options, store, place, tell=tell)
     try:
         return Experiment(training, lab, seeds=seeds, quick=quick).rows()
     finally:

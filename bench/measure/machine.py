@@ -29,12 +29,15 @@ def synchronizer(device: str) -> Callable[[], object]:
     return lambda: None
 
 
-def device_error(device: str, dtype: str) -> str | None:
-    """Why `device` cannot be used with `dtype`: one line, or None when it can."""
+def device_error(device: str, dtype: str, *, here: bool = True) -> str | None:
+    """Why `device` cannot be used with `dtype`: one line, or None when it can; when it is not meant
+    to be `here`, as far as that can be told."""
     if not re.fullmatch(r"cpu|cuda(:[0-9]{1,3})?", device):
         return f"unknown device {device!r}; known: cpu, cuda, cuda:N"
     if dtype not in DTYPES:
         return f"unknown dtype {dtype!r}; known: {', '.join(DTYPES)}"
+    if not here:
+        return None
     if device != "cpu" and int(device.partition(":")[2] or 0) >= torch.cuda.device_count():
         return f"no device {device!r} here: PyTorch sees {torch.cuda.device_count()} CUDA devices"
     return _dtype_error(dtype) if device == "cpu" else None

@@ -1,4 +1,4 @@
-"""Where trainings execute: each in a child process, as many at once as there are cores to give.
+"""Trains networks, each in a child process, as many at once as there are cores to give.
 
 Whatever finishes is kept in the store at once, from the thread that waited for it. What another
 process is training just now a resumed session leaves to it, and takes once it is kept.
@@ -16,7 +16,7 @@ import torch
 
 from .. import families, sources, specs
 from ..families import Family
-from ..isolate import Children, Outcome
+from ..isolate import Executor, Outcome
 from ..measure import machine
 from ..records import RunRecord, Training, key, plain
 from . import trainer
@@ -57,7 +57,7 @@ class Runs:
         families: Mapping[str, Family],
         tasks: Mapping[str, Task],
         store: Store,
-        children: Children,
+        children: Executor,
         *,
         circumstances: Mapping[str, Any],
         workers: int,

@@ -6,12 +6,14 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 
 from bench.isolate import Children, Outcome, OutOfTimeError, is_out_of_memory, time_limit
+from tests.bench.sessions import wait_for
 
 # Long beside what a child needs, so that it never decides; a timeout test uses its own.
 AMPLE = 60.0
@@ -185,6 +187,22 @@ def test_closing_ends_a_running_call(tmp_path: Any) -> None:
     assert [outcome.status for outcome in outcomes] == ["skipped"]
     assert process_is_gone(int(started.read_text()))
     assert children.call(add, 1, 2, timeout=AMPLE).status == "skipped"
+
+
+def call_and_tell(path: str) -> None:
+    """Have a child that tells its process and hangs."""
+    Children().call(tell_and_hang, path, timeout=AMPLE)
+
+
+def test_a_child_ends_with_its_parent(tmp_path: Path) -> None:
+    """Also when that is killed and can end nothing itself."""
+    told = tmp_path / "pid"
+    parent = multiprocessing.get_context("spawn").Process(target=call_and_tell, args=(str(told),))
+    parent.start()
+    wait_for(lambda: told.exists() and told.read_text().endswith("\n"))
+    parent.kill()
+    parent.join()
+    wait_for(lambda: process_is_gone(int(told.read_text())))
 
 
 @pytest.mark.parametrize(

@@ -73,6 +73,16 @@ def test_families_and_switches_are_taken() -> None:
     assert both.variants == ("channels_last", "checkpointing")
 
 
+@pytest.mark.usefixtures("ray")
+def test_on_a_cluster_the_device_need_not_be_here() -> None:
+    """A machine without a GPU may hand trainings to some that have one; names are checked still."""
+    asked = {"--cluster": "10.0.0.2:6379", "--device": "cuda"}
+    assert options.read(asked).cluster == "10.0.0.2:6379"
+    for flag, wrong in (("--device", "tpu"), ("--dtype", "fp64")):
+        with pytest.raises(InputError, match="unknown"):
+            options.read({**asked, flag: wrong})
+
+
 @pytest.mark.parametrize(
     ("switches", "said"),
     [

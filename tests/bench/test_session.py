@@ -373,6 +373,7 @@ BAD = [
     (("--depths", "-3"), "--depths takes whole numbers of at least 1; got '-3'"),
     (("--device", "cuda"), "no device 'cuda' here"),
     (("--task", "imagenet"), "unknown task 'imagenet'; known: digits, mnist1d"),
+    (("--cluster", "here"), "--cluster takes auto or HOST:PORT, as `ray start` prints it"),
     (("--lr", "fast"), "--lr takes a number; got 'fast'"),
     (("--lr", "tune", "--task", "mnist1d:standard"), "chooses on a validation split"),
     (("--match", "depth"), "unknown --match 'depth'; known: width, parameters, flops"),

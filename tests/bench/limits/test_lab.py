@@ -2,14 +2,15 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import pytest
 
-from bench.isolate import Children, Outcome
+from bench.isolate import Outcome
 from bench.limits.evidence import Planned, Trial
 from bench.limits.lab import Lab, failure
 from bench.options import Options
+from bench.train.places import Place
 from bench.train.store import Store
 from tests.bench.train.small import training
 
@@ -48,7 +49,8 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def lab(answer: Callable[..., Outcome], heard: list[Trial]) -> tuple[Lab, FakeChildren]:
     children = FakeChildren(answer)
     store = Store(Path("s.sqlite"), document=dict, resume=False)
-    made = Lab(Options(), store, cast(Children, children), tell=heard.append)
+    place = Place(children, workers=1, machine={})
+    made = Lab(Options(), store, place, tell=heard.append)
     return made, children
 
 
