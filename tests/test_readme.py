@@ -87,11 +87,14 @@ def test_a_command_on_runs_works(line: str, folder: Path) -> None:
 
 @pytest.mark.parametrize("line", [*_commands("pytest"), *_commands("pytest", BEST_DEPTH)])
 def test_a_pytest_command_is_understood(line: str, folder: Path) -> None:
-    """Its options, families and tasks are accepted; a GPU that is not there is said in one line."""
+    """Its options, families and tasks are accepted; a GPU or a library that is not
+    there is said in one line."""
     done = _run(f"{line} --collect-only -q", folder)
-    if "--device cuda" in line and done.returncode == 2:
-        assert "no device 'cuda' here" in done.stderr
-        return
+    missing = {"--device cuda": "no device 'cuda' here", "--cluster": "--cluster needs Ray"}
+    for option, said in missing.items():
+        if option in line and done.returncode == 2:
+            assert said in done.stderr
+            return
     assert done.returncode == 0, done.stderr
     assert "bench_" in done.stdout
 

@@ -70,8 +70,8 @@ class Cluster:
             num_gpus=needs.gpus,
             # Ray would try for ever what ends for want of memory.
             max_retries=0,
-            # What a worker starts sees the GPU that the worker was first given: it is used once.
-            max_calls=1 if needs.gpus else 0,
+            # Workers are used again, though with GPUs: they only start children, and hold none.
+            max_calls=0,
         )(remote.call)
         try:
             machines.check(self._ray, self._remote, needs)

@@ -4,6 +4,7 @@ The process that Ray starts for it imports no PyTorch, which one process a call 
 """
 
 import importlib
+import os
 import platform
 from collections.abc import Callable, Mapping
 from importlib import metadata
@@ -15,6 +16,9 @@ from ..isolate import Children, Outcome
 
 # A child runs Ray's worker script as its `__main__`, which imports Ray: once, where it is forked.
 _PRELOAD = ("bench.train.runs", "ray")
+
+# The GPUs that Ray gives to a call.
+_VISIBLE = "CUDA_VISIBLE_DEVICES"
 
 _ROOT = Path(__file__).parents[2]
 
@@ -39,12 +43,16 @@ def call(wanted: Mapping[str, str], timeout: float, function: str, *args: Any) -
         return Outcome("error", reason=reason)
     children = Children(preload=_PRELOAD)
     try:
-        return children.call(_named, function, *args, timeout=timeout)
+        visible = os.environ.get(_VISIBLE)
+        return children.call(_named, visible, function, *args, timeout=timeout)
     finally:
         children.close()
 
 
-def _named(function: str, *args: Any) -> Any:
+def _named(visible: str | None, function: str, *args: Any) -> Any:
+    """Children are forked with what the first call of their worker could see."""
+    if visible is not None:
+        os.environ[_VISIBLE] = visible
     module, _, attribute = function.partition(":")
     return getattr(importlib.import_module(module), attribute)(*args)
 

@@ -3,12 +3,16 @@
 A node is all that Ray starts on one machine; what it runs are its descendants.
 """
 
+import contextlib
 import dataclasses
 import json
 import os
+import shlex
 import shutil
 import signal
+import socket
 import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,14 +20,22 @@ from typing import Any
 
 import psutil
 import pytest
+import torch
 
 from bench import families
 from bench.records import Training, plain
 from bench.train import tasks, trainer
+from bench.train.ray_session import silent
 
 from .sessions import ROOT, TASK, bench, command, environment, kept, study, wait_for
 
 pytest.importorskip("ray", reason="Ray is not installed: pip install 'howdeep[ray]'")
+
+# Files that Ray's own helper for such tests leaves open, in this process.
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::ResourceWarning"),
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+]
 
 # Each training step tells who takes it, and takes a while.
 FAMILY = """
@@ -50,6 +62,8 @@ def example_input(batch_size):
     return torch.zeros(batch_size, 1, 8)
 """
 
+README = (ROOT / "README.md").read_text()
+
 N_RUNS = 2 * 2
 
 
@@ -74,17 +88,25 @@ class Nodes:
         self._cluster.shutdown()
 
 
+@contextlib.contextmanager
+def _ray_folder() -> Iterator[str]:
+    """For what nodes keep, where the path of a socket is not long; they import this checkout."""
+    ours = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYTHONPATH", ours)
+        folder = tempfile.mkdtemp(prefix="ray")
+        yield folder
+        shutil.rmtree(folder, ignore_errors=True)
+
+
 @pytest.fixture(scope="module")
 def nodes() -> Iterator[Nodes]:
-    """With one node to train on; the path of a socket may not be long."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("PYTHONPATH", os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")]))
-        folder = tempfile.mkdtemp(prefix="ray")
+    """With one node to train on."""
+    with _ray_folder() as folder:
         nodes = Nodes(folder)
         nodes.add()
         yield nodes
         nodes.close()
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture
@@ -111,9 +133,9 @@ def _trains_on(node: Any, folder: Path) -> bool:
     return any(raylet in (p.pid for p in trainer.parents()) for trainer in _trainers(folder))
 
 
-def _started(folder: Path, address: str) -> "subprocess.Popen[str]":
+def _started(folder: Path, *arguments: str) -> "subprocess.Popen[str]":
     return subprocess.Popen(
-        command(*_grid(folder), "--cluster", address),
+        command(*_grid(folder), *arguments),
         cwd=folder,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -143,7 +165,7 @@ def test_a_sweep_outlives_the_loss_of_a_machine(
     """The run that is lost with it is trained again on another; each brings what it brings here,
     the store has it once, and nothing of Ray is in what is printed."""
     lost = nodes.add()
-    with _started(folder, nodes.address) as driver:
+    with _started(folder, "--cluster", nodes.address) as driver:
         wait_for(lambda: _trains_on(lost, folder))
         nodes.kill(lost)
         output = driver.communicate(timeout=300)[0]
@@ -159,25 +181,73 @@ def test_a_sweep_outlives_the_loss_of_a_machine(
         assert _results(run) == _results(_trained_here(run))
 
 
-def test_where_nothing_answers_the_session_ends(folder: Path) -> None:
+NO_GPU = pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU here")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "line"),
+    [
+        (("--cluster", "127.0.0.1:1"), "nothing answers at --cluster 127.0.0.1:1"),
+        pytest.param(
+            ("--cluster", "auto", "--device", "cuda", "-m", "cost"),
+            "only trainings go to --cluster: add -m accuracy",
+            marks=NO_GPU,
+        ),
+    ],
+    ids=["address", "device"],
+)
+def test_a_session_that_cannot_be_ends(folder: Path, arguments: tuple[str, ...], line: str) -> None:
     """In one line, with exit code 2; nothing is measured or written."""
-    done = bench(folder, *_grid(folder), "--cluster", "127.0.0.1:1")
+    done = bench(folder, *_grid(folder), *arguments)
     assert done.returncode == 2
-    assert done.stdout.count("nothing answers at --cluster 127.0.0.1:1") == 1
+    assert done.stdout.count(line) == 1
     assert "Traceback" not in done.stdout + done.stderr
     assert not (folder / "results").exists()
 
 
-@pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGKILL], ids=lambda end: end.name)
-def test_an_ended_session_leaves_no_training(
-    nodes: Nodes, folder: Path, end: signal.Signals
-) -> None:
-    """On no machine, whether it was interrupted or killed."""
-    with _started(folder, nodes.address) as driver:
-        wait_for(lambda: bool(_trainers(folder)))
+def _ended(driver: "subprocess.Popen[str]", folder: Path, end: signal.Signals) -> int:
+    """Its return code, once it has trained for a moment and no training is left."""
+    with driver:
+        wait_for(lambda: bool(_trainers(folder)) or driver.poll() is not None)
         driver.send_signal(end)
-        output = driver.communicate(timeout=60)[0]
-    assert driver.returncode == (pytest.ExitCode.INTERRUPTED if end == signal.SIGINT else -end), (
-        output
-    )
+        driver.communicate(timeout=300)
     wait_for(lambda: not _trainers(folder))
+    return driver.returncode
+
+
+def test_a_killed_session_leaves_no_training(nodes: Nodes, folder: Path) -> None:
+    """On no machine, though it could end nothing itself."""
+    driver = _started(folder, "--cluster", nodes.address)
+    assert _ended(driver, folder, signal.SIGKILL) == -signal.SIGKILL
+
+
+def _readme(program: str) -> list[str]:
+    """The arguments of the README's first line that starts so, without its comment."""
+    lines = (line for line in README.splitlines() if line.startswith(program))
+    return next(shlex.split(line, comments=True) for line in lines)
+
+
+@pytest.fixture
+def readme_head() -> Iterator[str]:
+    """The address of a head, started as the README says; what more is said keeps it small and
+    apart from others."""
+    with _ray_folder() as folder, socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+        free.close()
+        apart = ["--block", "--num-cpus=1", f"--port={port}", f"--temp-dir={folder}"]
+        ray = str(Path(sys.executable).with_name("ray"))
+        start = [ray, *_readme("ray start --head")[1:], *apart]
+        nowhere = subprocess.DEVNULL
+        with subprocess.Popen(start, stdout=nowhere, stderr=nowhere) as head:
+            yield f"127.0.0.1:{port}"
+            head.terminate()
+
+
+def test_the_readmes_set_up_is_all_there_is(
+    readme_head: str, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With it a session trains; `auto` finds the cluster; Ctrl-C ends what runs there too."""
+    monkeypatch.setenv("RAY_ADDRESS", readme_head)  # others may run on this machine
+    wait_for(lambda: silent(readme_head) is None)
+    driver = _started(folder, *_readme("pytest bench -m accuracy --cluster")[4:])
+    assert _ended(driver, folder, signal.SIGINT) == pytest.ExitCode.INTERRUPTED

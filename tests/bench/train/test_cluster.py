@@ -49,7 +49,8 @@ def test_an_outcome_comes_back_as_it_is(ray: FakeRay) -> None:
 
 @pytest.mark.parametrize("needs", [Needs(2, 0), Needs(1, 1)], ids=str)
 def test_a_call_gets_what_it_needs(ray: FakeRay, needs: Needs) -> None:
-    """Its cores, or a GPU too, in a process that saw no other; and Ray tries nothing again."""
+    """Its cores, or a GPU too, in a process that may have served others; and Ray tries nothing
+    again."""
     ray.machines[:] = [machine(8, 2)]
     opened(ray, OK, needs=needs).call(len, "abc", timeout=5)
     (settings, _), *_ = ray.asked
@@ -57,7 +58,7 @@ def test_a_call_gets_what_it_needs(ray: FakeRay, needs: Needs) -> None:
         "num_cpus": needs.cpus,
         "num_gpus": needs.gpus,
         "max_retries": 0,
-        "max_calls": needs.gpus,
+        "max_calls": 0,
     }
 
 
@@ -197,6 +198,14 @@ def test_on_a_machine_a_call_has_a_child() -> None:
     assert outcome.value != os.getpid()
     failed = remote.call(remote.versions(), 60, remote.name(int), "three")
     assert (failed.status, (failed.reason or "")[:10]) == ("error", "ValueError")
+
+
+def test_each_call_sees_the_gpus_that_it_was_given(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not those of the worker's first call, though children come from one process."""
+    for gpu in ("1", "0"):
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", gpu)
+        outcome = remote.call(remote.versions(), 60, remote.name(os.getenv), "CUDA_VISIBLE_DEVICES")
+        assert outcome == Outcome("ok", gpu)
 
 
 def test_on_a_machine_with_other_code_nothing_runs() -> None:
