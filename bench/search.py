@@ -24,7 +24,7 @@ from .prediction import predict
 from .records import Cell, RunRecord, Training
 from .setting import Setting, settings
 from .specs import InputError
-from .train import tasks
+from .train import places, tasks
 from .train.runs import Runs, packed, unpacked, workers
 from .train.store import Store
 from .train.tasks import Task
@@ -64,7 +64,8 @@ class Survey:
 
 
 class Network:
-    """One family on one task, with depth left open.
+    """One family on one task, with depth left open. It is surveyed here, and trained here or on a
+    cluster.
 
     Raises:
         InputError: no such family or task, or it has none of the depths asked for.
@@ -78,16 +79,16 @@ class Network:
         self.family = self._found.for_task(
             input_shape=self._task.input_shape, classes=self._task.classes
         )
-        self._workers = workers(options.device, options.threads)
         self._children = Children(preload=PRELOAD)
+        self._place = places.find(options, self._children)
         self._packed = packed(self._task)
         self._runs = Runs(
             {self.family.name: self.family},
             {self._task.name: self._task},
             store,
-            self._children,
-            circumstances={"machine": machine.identity(options.device)},
-            workers=self._workers,
+            self._place.executor,
+            circumstances={"machine": self._place.machine},
+            workers=self._place.workers,
             timeout=options.run_timeout,
         )
         self._tuning = Tuning(self._runs) if options.tune else None
@@ -101,7 +102,8 @@ class Network:
         """
         chosen = settings(self._found, depths, self._options, self._task)
         self._settings = dict(chosen)
-        with ThreadPoolExecutor(1 if timed else self._workers) as executor:
+        here = workers(self._options.device, self._options.threads)
+        with ThreadPoolExecutor(1 if timed else here) as executor:
             try:
                 outcomes = list(executor.map(lambda d: self._survey(d, timed), depths))
             except BaseException:
@@ -139,10 +141,11 @@ class Network:
     @property
     def at_once(self) -> int:
         """Trainings that run side by side."""
-        return self._workers
+        return self._place.workers
 
     def close(self) -> None:
         """End what still runs."""
+        self._place.executor.close()
         self._children.close()
         self._runs.close()
 

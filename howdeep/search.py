@@ -92,6 +92,9 @@ def search(
     dtype: Annotated[str | None, typer.Option(help="fp32, bf16 or fp16.")] = None,
     device: Annotated[str | None, typer.Option(help="cpu, cuda or cuda:N.")] = None,
     threads: Annotated[str | None, typer.Option(help="CPU threads of one training.")] = None,
+    cluster: Annotated[
+        str | None, typer.Option(help="Of Ray, where trainings execute, such as auto or HOST:6379.")
+    ] = None,
     store: Annotated[
         Path, typer.Option(help="Where finished trainings are kept; they are not trained again.")
     ] = DEFAULT_STORE,
@@ -127,6 +130,7 @@ def search(
         "--dtype": dtype,
         "--device": device,
         "--threads": threads,
+        "--cluster": cluster,
     }
     try:
         with stoppable(), own_output():
