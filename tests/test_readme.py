@@ -12,9 +12,8 @@ import pytest
 from .bench.sessions import TASK, environment
 
 ROOT = Path(__file__).parents[1]
-README, BEST_DEPTH, RUNS = (
-    (ROOT / name).read_text() for name in ("README.md", "docs/best-depth.md", "docs/runs.md")
-)
+PAGES = ("README.md", "docs/best-depth.md", "docs/runs.md", "docs/search.md")
+README, BEST_DEPTH, RUNS, SEARCH = ((ROOT / name).read_text() for name in PAGES)
 
 NET = """
 import torch
@@ -64,14 +63,22 @@ def _run(line: str, folder: Path) -> subprocess.CompletedProcess[str]:
     )
 
 
-@pytest.mark.parametrize("line", [*_commands("howdeep"), *_commands("howdeep", BEST_DEPTH)])
+ANSWERING = [line for page in (README, BEST_DEPTH, SEARCH) for line in _commands("howdeep", page)]
+
+# What makes a command that trains one of seconds.
+QUICK = {
+    "howdeep limits": " --task task.py:load --epochs 1 --quick",
+    "howdeep search": " --task task.py:load --epochs 1 --depths 2,4 --seeds 2",
+}
+
+
+@pytest.mark.parametrize("line", ANSWERING)
 def test_a_howdeep_command_works(line: str, folder: Path) -> None:
     """It answers, on the study, table and networks named; of a study as small as this one the
     report may say that it cannot tell (3)."""
-    if "howdeep limits" in line:  # as it is written, but in seconds
-        line += " --task task.py:load --epochs 1 --quick"
-    done = _run(line, folder)
-    small = "study.json" in line or "howdeep limits" in line
+    quick = "".join(more for command, more in QUICK.items() if line.startswith(command))
+    done = _run(line + quick, folder)
+    small = quick or "study.json" in line
     assert done.returncode in ((0, 3) if small else (0,)), done.stderr
     assert done.stdout.strip()
 
