@@ -1,8 +1,9 @@
 """Which runs may be compared with each other.
 
 Runs that differ in more than depth and seed are never averaged. Of several protocols (batch size,
-epochs, dtype, device, machine) the one that covers most depths is taken; of several optimizers and
-learning rates the best at each depth, as a fair comparison of depths tunes each.
+epochs, what widths were solved for, dtype, device, machine) the one that covers most depths is
+taken; of several optimizers and learning rates the best at each depth, as a fair comparison of
+depths tunes each.
 """
 
 import statistics
@@ -11,7 +12,7 @@ from typing import Any
 
 from .tables import SPLITS, Row, grouped
 
-PROTOCOL = ("metric", "batch_size", "epochs", "dtype", "device", "machine")
+PROTOCOL = ("metric", "batch_size", "epochs", "match", "dtype", "device", "machine")
 TUNED = ("optimizer", "learning_rate", "weight_decay")
 # Summed over the rows, so the rows need an order: any total one.
 ORDERED_BY = (*PROTOCOL, *TUNED, "seed", *SPLITS, "status", "reason")

@@ -294,12 +294,17 @@ def test_budgets_that_each_fit_may_not_fit_together(tmp_path: Path) -> None:
     ) in paragraph(judged)
 
 
-def test_runs_of_another_protocol_are_left_out_and_it_is_said(tmp_path: Path) -> None:
-    """Five epochs are not ten: the protocol that covers more depths is the verdict's."""
-    runs = studies.runs("mlp", {2: 0.8, 4: 0.9}) + studies.runs("mlp", {2: 0.99}, epochs=5)
+@pytest.mark.parametrize("other", [{"epochs": 5}, {"match": "flops"}], ids=str)
+def test_runs_of_another_protocol_are_left_out_and_it_is_said(
+    other: dict[str, object], tmp_path: Path
+) -> None:
+    """Five epochs are not ten, and a width that was solved for is not the family's: the protocol
+    that covers more depths is the verdict's."""
+    runs = studies.runs("mlp", {2: 0.8, 4: 0.9}) + studies.runs("mlp", {2: 0.99}, **other)
     judged = verdict(tmp_path, runs)
     assert judged.best_depth == 4
-    assert any("3 runs with epochs=5 left out" in note for note in judged.notes)
+    ((name, value),) = other.items()
+    assert any(f"3 runs with {name}={value} left out" in note for note in judged.notes)
 
 
 def test_the_learning_rate_is_tuned_at_each_depth(tmp_path: Path) -> None:
