@@ -18,10 +18,11 @@ from reports.block import Block
 from reports.budget import Budget, fits_all
 from reports.costs import DepthCost
 from reports.findings import Findings, find
-from reports.rows import run_row
+from reports.rows import cell_row, run_row
 from reports.search import Space, Step, Stop, Tried, next_step
 from reports.search_words import belief, block, intent, outcome
 from reports.study_json import study_tables
+from reports.tables import Row, Tables
 
 # Costs that are known before a depth is trained.
 KNOWN_BEFORE = ("latency", "flops", "train_flops", "memory")
@@ -117,7 +118,7 @@ def climb(
         for depth, why in left_out.items():
             tell(f"depth {depth} is left out: {why}")
         space = _space(kept, network, options, bounds)
-        return _Climb(network, space, bounds, tell).found(left_out)
+        return _Climb(network, kept, space, bounds, tell).found(left_out)
     finally:
         network.close()
 
@@ -186,6 +187,7 @@ def _space(surveys: Sequence[Survey], network: Network, options: Options, bounds
 @dataclass
 class _Climb:
     network: Network
+    surveys: Sequence[Survey]
     space: Space
     bounds: Bounds
     tell: Callable[[str], None]
@@ -205,7 +207,7 @@ class _Climb:
                 self.tell(outcome(depth, by_depth))
         runs = [record for depth in sorted(self.records) for record in self.records[depth]]
         return Found(
-            find(_tables(runs), margin=self.space.margin),
+            find(_tables(runs, self.surveys), margin=self.space.margin),
             step,
             len(runs),
             self.space.cost({depth: len(each) for depth, each in self.records.items()}),
@@ -258,7 +260,28 @@ def _score(record: RunRecord) -> float | None:
     return record.test_accuracy
 
 
-def _tables(runs: Sequence[RunRecord]) -> Any:
+def _tables(runs: Sequence[RunRecord], surveys: Sequence[Survey]) -> Tables:
+    """The runs, and what their depths cost, as a study's."""
+    if not runs:
+        return study_tables("this search", environment={}, cells=[], runs=[])
+    trained = {run.depth for run in runs}
+    cells = [_forward(each, runs[0]) for each in surveys if each.depth in trained]
     rows = [run_row(plain(asdict(run)), where="a run") for run in runs]
-    environment = machine.environment(threads=runs[0].threads) if runs else {}
-    return study_tables("this search", environment=plain(environment), cells=[], runs=rows)
+    environment = plain(machine.environment(threads=runs[0].threads))
+    return study_tables("this search", environment=environment, cells=cells, runs=rows)
+
+
+def _forward(each: Survey, run: RunRecord) -> Row:
+    """The forward pass of a batch, as counted and if it was timed."""
+    params = {name: getattr(run, name) for name in ("family", "batch_size", "dtype", "device")}
+    return cell_row(
+        {**params, "depth": each.depth, "pass": "forward"},
+        where="a survey",
+        stats={"median": each.latency_seconds},
+        extra={
+            "flops": None if each.flops is None else each.flops * run.batch_size,
+            "parameters": each.parameters,
+        },
+        status="ok",
+        threads=run.threads,
+    )
