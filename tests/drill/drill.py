@@ -78,7 +78,8 @@ def swept(folder: Path, seeds: int, *, processes: int = 1) -> Figures:
 def killed(
     folder: Path, seeds: int, *, kills: int, seconds: float, chance: random.Random
 ) -> Figures:
-    """The sweep with so many kills, each of the whole process group, and its end.
+    """The sweep with so many kills, each of the whole process group, and its end. There are fewer
+    where it ends before them, as on a machine that grows faster.
 
     Args:
         seconds: that the sweep takes when nobody disturbs it: the kills come so often that about
@@ -86,11 +87,14 @@ def killed(
     """
     _prepare(folder)
     before: dict[str, str] = {}
+    done = 0
     for _ in range(kills):
         with _start(folder, seeds) as process:
             _wait(process, chance, longest=seconds / kills)
-            assert process.poll() is None, "the sweep ended before it was killed enough"
+            if process.poll() is not None:
+                break
             os.killpg(process.pid, signal.SIGKILL)
+            done += 1
         after = _sound_rows(folder)
         assert before.items() <= after.items()
         before = after
@@ -98,7 +102,7 @@ def killed(
         process.communicate(timeout=600)
     assert process.returncode == 0
     assert before.items() <= _sound_rows(folder).items()
-    return _figures(folder, kills)
+    return _figures(folder, done)
 
 
 def _prepare(folder: Path) -> None:

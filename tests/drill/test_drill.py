@@ -24,6 +24,7 @@ def test_three_kills_lose_nothing(tmp_path: Path, undisturbed: Figures) -> None:
     twice."""
     seconds, chance = undisturbed.seconds, random.Random(0)
     found = killed(tmp_path / "killed", SEEDS, kills=3, seconds=seconds, chance=chance)
+    assert found.kills
     check(found, undisturbed)
 
 
@@ -42,4 +43,5 @@ def test_fifty_kills_lose_nothing(tmp_path: Path) -> None:
     seconds, chance = undisturbed.seconds, random.Random(1)
     found = killed(tmp_path / "killed", MANY_SEEDS, kills=50, seconds=seconds, chance=chance)
     print(f"\n{found}")
+    assert found.kills == 50
     check(found, undisturbed)
