@@ -2,7 +2,7 @@
 
 import statistics
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from itertools import pairwise
@@ -168,12 +168,21 @@ def ladder(family: Family, *, most: int | None, between: bool) -> tuple[int, ...
         raise InputError(f"the shallowest depth of {family.name} is {named[0]}, above {limit}")
     deepest = at_most(family)
     chosen = [depth for depth in named if depth <= limit]
-    while chosen[-1] < (following := deepest(2 * chosen[-1])) <= limit:
+    while (following := _doubled(chosen[-1], deepest, limit)) is not None:
         chosen.append(following)
     if not between:
         return tuple(chosen)
     halves = {deepest(3 * low // 2) for low, high in pairwise(chosen) if high >= 2 * low}
     return tuple(sorted({*chosen, *halves}))
+
+
+def _doubled(depth: int, deepest: Callable[[int], int], limit: int) -> int | None:
+    """The deepest depth up to twice as deep, else the next; None above the limit."""
+    doubled = deepest(2 * depth)
+    if doubled == depth:
+        beyond = range(2 * depth + 1, limit + 1)
+        return next((each for each in beyond if deepest(each) == each), None)
+    return doubled if doubled <= limit else None
 
 
 def survey(training: Training, data: bytes, timed: bool) -> Survey:

@@ -62,6 +62,7 @@ class Found:
         runs: trainings that the answer rests on.
         train_flops: of these and of the trials that chose learning rates; `sweep_flops` of all
             depths that fit with all seeds.
+        counted: whether these are FLOPs; else, where they cannot be counted, they are depths.
         seeds: the most of a depth.
         left_out: depths that were not tried, and why.
     """
@@ -71,6 +72,7 @@ class Found:
     runs: int
     train_flops: float
     sweep_flops: float
+    counted: bool
     seeds: int
     left_out: Mapping[int, str]
 
@@ -87,8 +89,8 @@ class Found:
             "stopped": self.stop.why,
             "complete": self.stop.complete,
             "runs": self.runs,
-            "train_flops": self.train_flops,
-            "sweep_train_flops": self.sweep_flops,
+            "train_flops": self.train_flops if self.counted else None,
+            "sweep_train_flops": self.sweep_flops if self.counted else None,
             "left_out": {str(depth): why for depth, why in self.left_out.items()},
         }
         return {**self.findings.as_dict(), "search": told}
@@ -167,11 +169,21 @@ def _cost(each: Survey) -> DepthCost:
     )
 
 
+def _counted(surveys: Sequence[Survey]) -> bool:
+    return all(each.train_flops for each in surveys)
+
+
 def _space(surveys: Sequence[Survey], network: Network, options: Options, bounds: Bounds) -> Space:
+    counted = _counted(surveys)
+    if not counted and bounds.most_flops is not None:
+        raise InputError("--max-train-flops: the FLOPs of this network cannot be counted")
     return Space(
         depths=tuple(each.depth for each in surveys),
         # Without a count of FLOPs a depth costs what it is deep.
-        flops={each.depth: each.train_flops or float(each.depth) for each in surveys},
+        flops={
+            each.depth: each.train_flops if counted and each.train_flops else float(each.depth)
+            for each in surveys
+        },
         trials=network.trials,
         untrainable=frozenset(
             each.depth
@@ -212,6 +224,7 @@ class _Climb:
             len(runs),
             self.space.cost({depth: len(each) for depth, each in self.records.items()}),
             self.space.cost(dict.fromkeys(self.space.depths, self.space.seeds)),
+            _counted(self.surveys),
             self.space.seeds,
             left_out,
         )
@@ -239,7 +252,9 @@ class _Climb:
         taken = {depth: len(self.records.get(depth, ())) for depth in step.seeds}
         begun = {depth: n for depth, n in taken.items() if n}
         work = self.space.cost(step.seeds) - self.space.cost(begun)
-        lanes = min(self.network.at_once, sum(step.seeds.values()) - sum(taken.values()))
+        more = sum(step.seeds.values()) - sum(taken.values())
+        trials = self.space.trials * (len(taken) - len(begun))
+        lanes = min(self.network.at_once, more + trials)
         ahead = work * seconds / flops / lanes if flops else 0.0
         return time.monotonic() - self.started + ahead > limit
 

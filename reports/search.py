@@ -1,6 +1,6 @@
 """What to train next to find the sufficient depth, or why to stop.
 
-A search climbs: depths at least twice as deep as the one before, with few seeds each, until another
+A search climbs: depths up to twice as deep as the one before, with few seeds each, until another
 doubling is shown to bring less than the margin. Then seeds are added where they decide whether a
 shallower depth may be as good as the best, and the depths between are tried around the answer. Each
 training is a whole one: none is compared at another part of its schedule than the rest, so that
@@ -9,8 +9,9 @@ what starts slowly is at no disadvantage, and no neighbour of the best is droppe
 Everything is decided anew from the table so far, so a search that was stopped goes on where it was,
 and one that is asked for more seeds does not train again what it has.
 
-Errors: each doubling that is worth the margin is taken for the last one in at most 5% of searches,
-over all looks together (Bonferroni); a depth is dropped early, with fewer seeds than the rest, only
+Errors: a doubling that is worth the margin is shown to be worth less in at most 5% of searches,
+over all looks together (Bonferroni). A search can also give up where all seeds show nothing, which
+it says: it is then not complete. A depth is dropped early, with fewer seeds than the rest, only
 where it is out at `EARLY`, so that the final test keeps its level (Haybittle 1971, Peto 1976).
 """
 
@@ -55,11 +56,12 @@ class Space:
 
     @property
     def climbed(self) -> tuple[int, ...]:
-        """The shallowest depth, and always the next that is at least twice as deep."""
-        chosen: list[int] = []
-        for depth in self.depths:
-            if not chosen or depth >= 2 * chosen[-1]:
-                chosen.append(depth)
+        """The shallowest depth, and always the deepest that is at most twice as deep; where there
+        is none, the next. The last is the deepest of all."""
+        chosen = list(self.depths[:1])
+        while deeper := [depth for depth in self.depths if depth > chosen[-1]]:
+            near = [depth for depth in deeper if depth <= 2 * chosen[-1]]
+            chosen.append(near[-1] if near else deeper[0])
         return tuple(chosen)
 
 
@@ -112,7 +114,7 @@ def next_step(space: Space, tried: Sequence[Tried]) -> Step | Stop:
     table = Table(space, {each.depth: each for each in tried})
     found = next(_steps(table), None)
     if found is None:
-        return Stop(_ended(table))
+        return _ended(table)
     ahead = space.cost({**{d: t.runs for d, t in table.tried.items()}, **found.seeds})
     if space.most_flops is not None and ahead > space.most_flops:
         return Stop(f"the next step ({found.why}) would need more than the training allowed", False)
@@ -251,21 +253,25 @@ def _fewest(table: Table) -> int:
     return min(FEWEST_SEEDS, table.space.seeds)
 
 
-def _ended(table: Table) -> str:
-    """Why nothing more is to be trained, in words."""
+def _ended(table: Table) -> Stop:
+    """Why nothing more is to be trained."""
     climbed = [depth for depth in table.space.climbed if table.runs(depth)]
+    if table.best is None:
+        return Stop("no training has an accuracy", complete=False)
     if len(climbed) == len(table.space.climbed):
-        return f"depth {climbed[-1]}, the deepest allowed, was reached"
+        return Stop(f"depth {climbed[-1]}, the deepest allowed, was reached")
     last, rival = table.estimates.get(climbed[-1]), _rival(table, climbed[-1])
     if last is None or rival is None:
-        return f"no training at depth {climbed[-1]} has an accuracy"
+        return Stop(f"no training at depth {climbed[-1]} has an accuracy")
     if is_last(table, rival, last):
         points = f"{100 * table.space.margin:g}"
         least = f"{points} point" + ("" if points == "1" else "s")
-        return f"depth {last.depth} is shown to bring less than {least} over {rival.depth}"
+        return Stop(f"depth {last.depth} is shown to bring less than {least} over {rival.depth}")
     if last.mean <= rival.mean and _following(table, climbed) in table.space.untrainable:
-        return f"depth {last.depth} is no better than {rival.depth}, and deeper should not train"
-    return f"neither of the last two doublings, up to depth {last.depth}, is seen to pay"
+        words = f"depth {last.depth} is no better than {rival.depth}, and deeper should not train"
+        return Stop(words)
+    words = f"neither of the last two doublings, up to depth {last.depth}, is seen to pay"
+    return Stop(words, complete=False)
 
 
 def _rival(table: Table, depth: int) -> Estimate | None:

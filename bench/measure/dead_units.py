@@ -82,17 +82,20 @@ def counted(model: nn.Module, watched: Watched | None = None) -> Iterator[list[U
     """
     watched = watched or Watched.of(model)
     found: list[Unresponsive] = []
-    latest: list[nn.Module] = [nn.Identity()]  # its kind tells where the units of an output lie
+    latest: dict[int, nn.Module] = {}  # by dimensions: its kind tells where an output's units lie
 
     def begin(*_: Any) -> None:
         found.clear()
+        latest.clear()
 
-    def see_weights(layer: nn.Module, _inputs: Any, _output: Any) -> None:
-        latest[0] = layer
+    def see_weights(layer: nn.Module, _inputs: Any, output: Any) -> None:
+        if isinstance(output, Tensor):
+            latest[output.ndim] = layer
 
     def seer(name: str) -> Callable[..., None]:
         def see(module: nn.Module, _inputs: Any, output: Tensor) -> None:
-            counts = _counts(module, output.detach(), latest[0])
+            before = latest.get(output.ndim, module)
+            counts = _counts(module, output.detach(), before)
             if counts is not None:
                 found.append(
                     Unresponsive(name=name, kind=counts[0], hits=counts[1], total=counts[2])

@@ -60,7 +60,11 @@ class StepSignals:
 
     @property
     def first_nonfinite(self) -> str | None:
-        """The first layer whose h is not finite; else, on the way back, whose ∂L/∂h is not."""
+        """The first layer whose h is not finite; else, on the way back, whose ∂L/∂h is not.
+
+        Of a reading that took one step; in one that is spread over several, all that is read in a
+        later step has the weights that the first left behind.
+        """
         return first_nonfinite(self.activation_rms, self.gradient_rms)
 
 
@@ -76,6 +80,8 @@ class TrainingProbe:
     """
 
     def __init__(self, every: int = EVERY, turns: int = TURNS) -> None:
+        if every < 1 or turns < 1:
+            raise ValueError(f"every and turns are at least 1; got {every} and {turns}")
         self._every = every
         self._turns = min(every, turns)
         self.steps: list[StepSignals] = []
@@ -107,7 +113,7 @@ class _Network:
     """What is looked up of a model once.
 
     Attributes:
-        order: calls of hidden layers in the order of the forward; empty before the first.
+        order: calls of hidden layers in the order of the latest forward of a reading's first step.
     """
 
     def __init__(self, model: nn.Module) -> None:
@@ -121,14 +127,19 @@ class _Network:
         """Some of the activations."""
         return replace(self.units, activations=_part(self.units.activations, part))
 
-    def ordered(self) -> AbstractContextManager[None]:
-        """Inside, the order is noted unless it is known."""
-        return nullcontext() if self.order else watched(self.model, self.hidden, self._note)
+    @contextmanager
+    def ordered(self) -> Iterator[None]:
+        """What runs inside says the order, unless it raises."""
+        order: list[str] = []
 
-    def _note(self, name: str, _output: Tensor) -> None:
-        if name in self.order:  # another forward
-            self.order.clear()
-        self.order.append(name)
+        def note(name: str, _output: Tensor) -> None:
+            if name in order:  # another forward
+                order.clear()
+            order.append(name)
+
+        with watched(self.model, self.hidden, note):
+            yield
+        self.order = order
 
 
 class _Reading:
@@ -156,7 +167,7 @@ class _Reading:
         with torch.no_grad():
             before = [weight.clone() for weight in weights.values()]
         with (
-            network.ordered(),
+            nullcontext() if self.turns else network.ordered(),
             self._watched(_part(network.hidden, part)),
             counted(network.model, network.units_in(part)) as activations,
         ):
@@ -167,23 +178,27 @@ class _Reading:
 
     @contextmanager
     def _watched(self, layers: dict[str, nn.Module]) -> Iterator[None]:
-        handles: list[RemovableHandle] = []
+        handles: dict[str, RemovableHandle] = {}
 
         def read(name: str, gradient: Tensor) -> None:
             self._gradients[name] = _norm(gradient), gradient.numel()
 
         # At once, since what comes next may work in place; kept tensors would take memory, too.
         def see(name: str, output: Tensor) -> None:
+            if name in handles:  # of an earlier forward
+                handles.pop(name).remove()
+            if not output.numel():
+                return
             self._outputs[name] = _norm(output.detach()), output.numel()
             self._cosines[name] = mean_cosine(output.detach())
             if output.requires_grad:
-                handles.append(output.register_hook(partial(read, name)))
+                handles[name] = output.register_hook(partial(read, name))
 
         try:
             with watched(self.network.model, layers, see):
                 yield
         finally:
-            for handle in handles:  # a layer may give out a parameter, which stays
+            for handle in handles.values():  # a layer may give out a parameter, which stays
                 handle.remove()
 
     def signals(self) -> StepSignals:
@@ -239,7 +254,8 @@ def _trained_weights(model: nn.Module) -> dict[str, Tensor]:
     return {
         name: weight
         for name, layer in weight_layers(model).items()
-        if isinstance(weight := getattr(layer, "weight", None), Tensor) and weight.requires_grad
+        if isinstance(weight := getattr(layer, "weight", None), nn.Parameter)
+        and weight.requires_grad
     }
 
 

@@ -39,6 +39,10 @@ def even(depth):
     if depth % 2: raise ValueError(f"depth must be even; got {depth}")
     return build(depth)
 
+def sparse(depth):
+    if depth % 8 != 1: raise ValueError(f"depth must be 8n+1; got {depth}")
+    return build(depth)
+
 def large(depth):
     if depth < 100: raise ValueError("too small")
     return build(depth)
@@ -218,6 +222,12 @@ def test_a_family_that_names_none_is_doubled_from_its_shallowest() -> None:
     even = families.find("search_net.py:even")
     assert ladder(even, most=None, between=False) == (2, 4, 8, 16, 32, 64)
     assert ladder(even, most=16, between=True) == (2, 4, 6, 8, 12, 16)
+
+
+def test_where_no_depth_is_that_near_the_next_is_taken() -> None:
+    """A doubling that the family does not have ends nothing."""
+    sparse = families.find("search_net.py:sparse")
+    assert ladder(sparse, most=30, between=False) == (1, 9, 17)
 
 
 def test_a_family_without_a_depth_that_shallow_is_refused() -> None:

@@ -131,10 +131,60 @@ def test_depths_that_do_not_train_end_the_climb() -> None:
 
 
 def test_where_nothing_trains_it_goes_on_to_the_end() -> None:
-    """The first that trains may be any."""
+    """The first that trains may be any; where none does, there is no answer."""
     found = next_step(space(), [Tried(1, (), lost=2), Tried(2, (), lost=2)])
     assert isinstance(found, Step)
     assert found.seeds == {4: 2}
+    nothing = [Tried(depth, (), lost=2) for depth in DEPTHS]
+    assert next_step(space(), nothing) == Stop("no training has an accuracy", complete=False)
+
+
+@pytest.mark.parametrize(
+    ("depths", "climbed"),
+    [
+        ((1, 2, 3, 4, 6, 8, 12), (1, 2, 4, 8, 12)),
+        ((11, 13, 16, 19), (11, 19)),
+        ((18, 34, 50, 101, 152, 200), (18, 34, 50, 101, 200)),
+        ((8, 20, 56), (8, 20, 56)),
+        ((5,), (5,)),
+    ],
+)
+def test_the_climb_ends_at_the_deepest(depths: tuple[int, ...], climbed: tuple[int, ...]) -> None:
+    """Each depth is at most twice the one before, where the family has such."""
+    assert space(depths).climbed == climbed
+
+
+def test_what_all_seeds_do_not_show_is_no_complete_answer() -> None:
+    """Two doublings whose spread hides any gain end the climb, and that is said."""
+
+    def drop(depth: int) -> float:
+        return 0.8 if depth <= 4 else 0.78
+
+    _, stop, _ = searched(space(seeds=2), drop, spread=0.08)
+    assert not stop.complete
+    assert stop.why.startswith("neither of the last two doublings")
+
+
+@pytest.mark.parametrize("chance", range(12))
+def test_any_search_ends(chance: int) -> None:
+    """Whatever is lost and however depths lie; each step asks for more than there is, and for no
+    more than is allowed."""
+    draw = random.Random(chance)
+    depths = sorted(draw.sample(range(1, 40), draw.randint(1, 5)))
+    asked = space(depths, seeds=draw.choice([1, 2, 3]), margin=draw.choice([1e-6, 0.01, 0.5]))
+    taken: dict[int, Tried] = {}
+    for _ in range(60):
+        found = next_step(asked, list(taken.values()))
+        if isinstance(found, Stop):
+            return
+        for depth, seeds in found.seeds.items():
+            before = taken.get(depth, Tried(depth, ()))
+            assert before.runs < seeds <= asked.seeds
+            new = [draw.choice([0.0, 0.5, 1.0, draw.random()]) for _ in range(seeds - before.runs)]
+            kept = [each for each in new if draw.random() > 0.2]
+            lost = before.lost + len(new) - len(kept)
+            taken[depth] = Tried(depth, (*before.accuracies, *kept), 100, lost)
+    raise AssertionError("it did not end")
 
 
 def test_an_interrupted_depth_gets_its_seeds_first() -> None:

@@ -174,6 +174,54 @@ def test_layers_are_in_the_order_of_the_forward() -> None:
         assert list(found.gradient_rms) == ["third", "second", "first"]
 
 
+def test_an_error_in_the_first_forward_leaves_no_order() -> None:
+    """The next reading has all layers in their order."""
+    model, probe = layers(4), TrainingProbe(every=2, turns=2)
+    broken = model[4].forward
+    model[4].forward = None  # type: ignore[assignment]
+    with pytest.raises(TypeError), probe.watch(model, 0):
+        model(normal(5, 3))
+    model[4].forward = broken  # type: ignore[method-assign]
+    for number in (2, 3):
+        with probe.watch(model, number):
+            step(model, normal(5, 3))
+    assert list(probe.steps[0].activation_rms) == ["0", "2", "4", "6"]
+
+
+def test_of_several_forwards_the_gradient_is_that_of_the_last() -> None:
+    """As its output is."""
+    model, probe = Twice(), TrainingProbe(every=1)
+    with probe.watch(model, 0):
+        first, last = model(normal(5, 3)), model(normal(6, 3))
+        (1000 * first.sum() + 0 * last.sum()).backward()
+    assert set(probe.steps[0].gradient_rms.values()) == {0.0}
+
+
+@pytest.mark.parametrize("arguments", [{"every": 0}, {"turns": 0}])
+def test_a_probe_reads_at_least_one_step_in_some(arguments: dict[str, int]) -> None:
+    """It says what it was given."""
+    with pytest.raises(ValueError, match="at least 1"):
+        TrainingProbe(**arguments)
+
+
+def test_units_lie_where_the_layer_of_that_shape_has_them() -> None:
+    """A linear layer on a side path says nothing of images."""
+
+    class Squeezed(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.conv, self.side, self.relu = nn.Conv2d(3, 6, 1), nn.Linear(6, 6), nn.ReLU()
+
+        def forward(self, x: Tensor) -> Tensor:
+            h = self.conv(x)
+            return self.relu(h * self.side(h.mean((2, 3))).sigmoid()[:, :, None, None])
+
+    model, probe = Squeezed(), TrainingProbe(every=1)
+    with probe.watch(model, 0):
+        model(normal(4, 3, 10, 10))
+    assert [each.total for each in probe.steps[0].activations] == [6]
+
+
 def test_a_reading_that_misses_a_turn_is_none() -> None:
     """Neither after an error, nor where another model comes, nor where steps were left out."""
     model, other, probe = layers(2), layers(2), TrainingProbe(every=3, turns=3)
