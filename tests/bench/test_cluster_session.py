@@ -151,8 +151,8 @@ def _results(run: dict[str, Any]) -> dict[str, Any]:
 
 def _trained_here(run: dict[str, Any]) -> dict[str, Any]:
     """The same run, trained in this process."""
-    names = [field.name for field in dataclasses.fields(Training) if field.name in run]
-    training = Training(**{**{name: run[name] for name in names}, "treatments": ()})
+    chosen = [f.name for f in dataclasses.fields(Training) if f.default is dataclasses.MISSING]
+    training = Training(**{name: run[name] for name in chosen})
     task = tasks.load(training.task)
     family = families.find(training.family)
     family = family.for_task(input_shape=task.input_shape, classes=task.classes)
