@@ -72,20 +72,19 @@ class Store:
         self.resumed = resume
         with _told(path):
             path.parent.mkdir(parents=True, exist_ok=True)
-            self._set_aside_if_damaged()
+            with self._claims.claim(_WHOLE, wait=True):  # a half-made file looks like a damaged one
+                self._set_aside_if_damaged()
+                with connected(path) as connection:
+                    prepare(connection, path)
         with connected(path) as connection:
-            prepare(connection, path)
             self._study = self._find_or_start(connection, document)
 
     def _set_aside_if_damaged(self) -> None:
-        if not damage(self._path):
-            return
-        with self._claims.claim(_WHOLE, wait=True):
-            found = damage(self._path)  # unless another process has just done it
-            if found:
-                aside = set_aside(self._path)
-                line = f"the store {self._path} is damaged ({found}): it was set aside as {aside}"
-                print(f"howdeep: {line}, and a new one was begun", file=sys.stderr, flush=True)
+        found = damage(self._path)
+        if found:
+            aside = set_aside(self._path)
+            line = f"the store {self._path} is damaged ({found}): it was set aside as {aside}"
+            print(f"howdeep: {line}, and a new one was begun", file=sys.stderr, flush=True)
 
     def _find_or_start(
         self, connection: sqlite3.Connection, document: Callable[[], Mapping[str, Any]]
