@@ -113,7 +113,7 @@ class _Network:
     """What is looked up of a model once.
 
     Attributes:
-        order: calls of hidden layers in the order of the latest forward of a reading's first step.
+        order: calls of hidden layers in the order of the forward; empty before the first.
     """
 
     def __init__(self, model: nn.Module) -> None:
@@ -167,7 +167,7 @@ class _Reading:
         with torch.no_grad():
             before = [weight.clone() for weight in weights.values()]
         with (
-            nullcontext() if self.turns else network.ordered(),
+            nullcontext() if network.order else network.ordered(),
             self._watched(_part(network.hidden, part)),
             counted(network.model, network.units_in(part)) as activations,
         ):
