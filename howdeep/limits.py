@@ -11,7 +11,21 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
+from .ending import BAD_INPUT, CANNOT_TELL, STOPPED, fail
 from .long_work import check_writable, own_output, stoppable
+from .output import tolerate, write
+from .training_options import (
+    BatchSize,
+    Device,
+    Dtype,
+    Family,
+    Json,
+    Markdown,
+    Optimizer,
+    Task,
+    Threads,
+    WeightDecay,
+)
 
 if TYPE_CHECKING:
     from bench.limits.evidence import Trial
@@ -19,10 +33,6 @@ if TYPE_CHECKING:
     from bench.records import Training
     from reports.block import Block
     from reports.limits_verdict import LimitsVerdict
-
-BAD_INPUT = 2
-CANNOT_TELL = 3
-STOPPED = 130
 
 DEFAULT_STORE = Path("results/limits.sqlite")
 DEFAULT_SEEDS, QUICK_SEEDS = 3, 1
@@ -33,23 +43,11 @@ SMALLER_STEPS = {
     "timeout": "; try fewer --epochs or a smaller --depth",
 }
 
-# Characters; what PyTorch raises can be a page.
-LONGEST_MESSAGE = 400
-
 
 def limits(
-    family: Annotated[
-        str,
-        typer.Argument(
-            help="A built-in such as resnet or mlp, package.module:build or file.py:build, "
-            "with :knob=value,…",
-            show_default=False,
-        ),
-    ],
+    family: Family,
     depth: Annotated[str, typer.Option(help="Of the network asked about.")],
-    task: Annotated[
-        str, typer.Option(help="mnist1d, digits or file.py:load, with :knob=value,…")
-    ] = "mnist1d",
+    task: Task = "mnist1d",
     quick: Annotated[
         bool,
         typer.Option(
@@ -68,32 +66,25 @@ def limits(
     epochs: Annotated[
         str | None, typer.Option(help="Default: 10, or as many as make 300 steps.")
     ] = None,
-    batch_size: Annotated[str | None, typer.Option(help="Default: 128.")] = None,
-    optimizer: Annotated[
-        str | None,
-        typer.Option(help="adamw, adam, rmsprop, momentum, sgd or lion; default: adamw."),
-    ] = None,
+    batch_size: BatchSize = None,
+    optimizer: Optimizer = None,
     lr: Annotated[
         str | None, typer.Option(help="Peak of the one-cycle schedule; default: 0.01.")
     ] = None,
-    weight_decay: Annotated[str | None, typer.Option(help="Default: 0.01.")] = None,
+    weight_decay: WeightDecay = None,
     margin: Annotated[str, typer.Option(help="Points of accuracy that are worth having.")] = "1pp",
-    dtype: Annotated[str | None, typer.Option(help="fp32, bf16 or fp16.")] = None,
-    device: Annotated[str | None, typer.Option(help="cpu, cuda or cuda:N.")] = None,
-    threads: Annotated[str | None, typer.Option(help="CPU threads of one training.")] = None,
+    dtype: Dtype = None,
+    device: Device = None,
+    threads: Threads = None,
     store: Annotated[Path, typer.Option(help="Where finished trainings are kept.")] = DEFAULT_STORE,
     resume: Annotated[
         bool, typer.Option("--resume", help="Train only what is missing in the store.")
     ] = False,
-    markdown: Annotated[
-        Path | None, typer.Option(help="Also write the answer as Markdown.")
-    ] = None,
+    markdown: Markdown = None,
     rows: Annotated[
         Path | None, typer.Option(help="Also write the evidence rows to this JSON file.")
     ] = None,
-    json_: Annotated[
-        bool, typer.Option("--json", help="Print one JSON object and nothing else.")
-    ] = False,
+    json_: Json = False,
 ) -> None:
     """Say which of the six limits stops a network from going deeper, and which remedy recovers how
     much.
@@ -129,12 +120,11 @@ def limits(
             number = asked.seeds if seeds else QUICK_SEEDS if quick else DEFAULT_SEEDS
             found = _evidence(training, asked, seeds=number, quick=quick)
     except (InputError, ReportError) as error:
-        _fail(str(error))
+        fail("limits", str(error))
     except KeyboardInterrupt:
-        typer.echo("howdeep limits: stopped; --resume goes on where it was", err=True)
-        raise typer.Exit(STOPPED) from None
+        fail("limits", "stopped; --resume goes on where it was", code=STOPPED)
     if rows is not None:
-        rows.write_text(json.dumps(found, allow_nan=False), encoding="utf-8")
+        write(json.dumps(found, allow_nan=False), rows)
     failure = failed(found)
     if failure is not None:
         _fail_to_train(training, *failure)
@@ -143,17 +133,12 @@ def limits(
     raise typer.Exit(CANNOT_TELL if verdict.name == "undetermined" else 0)
 
 
-def _fail(message: str, *, code: int = BAD_INPUT) -> NoReturn:
-    typer.echo(f"howdeep limits: {' '.join(message.split())[:LONGEST_MESSAGE]}", err=True)
-    raise typer.Exit(code)
-
-
 def _fail_to_train(training: Training, status: str, reason: str) -> NoReturn:
     """A network that is too large for this machine is no wrong input."""
     network = f"{training.family} at depth {training.depth} on {training.task}"
     code = CANNOT_TELL if status in SMALLER_STEPS else BAD_INPUT
     advice = SMALLER_STEPS.get(status, "")
-    _fail(f"{network} cannot be trained: {status}: {reason}{advice}", code=code)
+    fail("limits", f"{network} cannot be trained: {status}: {reason}{advice}", code=code)
 
 
 def _asked(
@@ -216,7 +201,8 @@ def _show(
     from reports.text import markdown_of, print_blocks
 
     if markdown is not None:
-        markdown.write_text(markdown_of("What stops it going deeper?", blocks), encoding="utf-8")
+        write(markdown_of("What stops it going deeper?", blocks), markdown)
+    tolerate(sys.stdout)
     if json_:
         typer.echo(json.dumps(verdict.as_dict(), indent=2, allow_nan=False))
     else:

@@ -1,6 +1,7 @@
-"""Files that the command writes."""
+"""Files that the command writes, and terminals that it prints to."""
 
 import contextlib
+import io
 from pathlib import Path
 
 
@@ -19,3 +20,9 @@ def write(content: str, path: Path) -> None:
         with contextlib.suppress(OSError):  # it may lie where nothing can
             beside.unlink()
         raise OSError(f"cannot write {path}: {error.strerror}") from error
+
+
+def tolerate(stream: object) -> None:
+    """A terminal that cannot show a character (`°`) shows `?`, and the command goes on."""
+    if isinstance(stream, io.TextIOWrapper):
+        stream.reconfigure(errors="replace")

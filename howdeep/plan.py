@@ -6,9 +6,11 @@ import contextlib
 import json
 import sys
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+from .ending import NOTHING_FITS, fail
 
 if TYPE_CHECKING:
     from bench.families import Family
@@ -16,12 +18,6 @@ if TYPE_CHECKING:
 
     from .fit import Fit
     from .forecast import Forecast
-
-NOTHING_FITS = 1
-BAD_INPUT = 2
-
-# Characters; what PyTorch raises can be a page.
-LONGEST_MESSAGE = 400
 
 
 def plan(
@@ -100,9 +96,9 @@ def plan(
             tables = [part_table.text(cell) for cell in cells if "parts" in cell]
             tables += [module_table.text(found, depth) for depth in wanted]
     except InputError as error:
-        _fail(str(error))
+        fail("plan", str(error))
     except (Exception, SystemExit) as error:  # whatever a user's network raises
-        _fail(f"{family}: {type(error).__name__}: {error}")
+        fail("plan", f"{family}: {type(error).__name__}: {error}")
     for warning in dict.fromkeys(warning for cell in cells for warning in cell["warnings"]):
         typer.echo(f"howdeep plan: {warning}", err=True)
     if json_:
@@ -110,13 +106,7 @@ def plan(
     else:
         typer.echo("\n\n".join([plan_table.text(cells, limit, deepest), *tables]))
     if deepest is not None and deepest.value is None:
-        typer.echo(f"howdeep plan: {plan_table.smallest_need(deepest, limit)}", err=True)
-        raise typer.Exit(NOTHING_FITS)
-
-
-def _fail(message: str) -> NoReturn:
-    typer.echo(f"howdeep plan: {' '.join(message.split())[:LONGEST_MESSAGE]}", err=True)
-    raise typer.Exit(BAD_INPUT)
+        fail("plan", plan_table.smallest_need(deepest, limit), code=NOTHING_FITS)
 
 
 def _bytes(memory: str | None, *, needed: bool) -> int | None:

@@ -13,14 +13,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from .output import write
+from .ending import CANNOT_TELL, NOTHING_FITS, fail
+from .output import tolerate, write
 
 if TYPE_CHECKING:
     from reports.findings import Findings
-
-NOTHING_FITS = 1
-BAD_INPUT = 2
-CANNOT_TELL = 3
 
 
 class Unit(StrEnum):
@@ -76,7 +73,7 @@ def report(
             write(_markdown(findings), Path(markdown))
         if text:
             write(_plain(findings), text)
-    _tolerate(sys.stdout)
+    tolerate(sys.stdout)
     if json_:
         typer.echo(json.dumps(findings.as_dict(), indent=2, allow_nan=False))
     elif markdown == "-":
@@ -105,14 +102,7 @@ def _one_line_errors() -> Iterator[None]:
     try:
         yield
     except (InputError, OSError) as error:
-        typer.echo(f"howdeep report: {' '.join(str(error).split())}", err=True)
-        raise typer.Exit(BAD_INPUT) from None
-
-
-def _tolerate(stream: object) -> None:
-    """A terminal that cannot show a character (`°`) shows `?`, and the report goes on."""
-    if isinstance(stream, io.TextIOWrapper):
-        stream.reconfigure(errors="replace")
+        fail("report", str(error))
 
 
 def _markdown(findings: Findings) -> str:

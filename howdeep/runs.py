@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from .ending import fail
 from .output import write
+from .training_options import Json
 
 if TYPE_CHECKING:
     from reports.kept import Contents, Kept, Selection
-
-BAD_INPUT = 2
 
 DEFAULT_STORE = Path("results/howdeep.sqlite")
 
@@ -30,7 +30,6 @@ runs = typer.Typer(
 )
 
 Store = Annotated[Path, typer.Option(help="The file in which they are kept.", metavar="FILE")]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")]
 
 
 def _filter(words: str, metavar: str) -> typer.models.OptionInfo:
@@ -177,8 +176,7 @@ def _one_line_errors(command: str) -> Iterator[None]:
     try:
         yield
     except (InputError, ReportError, OSError) as error:
-        typer.echo(f"howdeep runs {command}: {' '.join(str(error).split())}", err=True)
-        raise typer.Exit(BAD_INPUT) from None
+        fail(f"runs {command}", str(error))
 
 
 def _read(store: Path) -> Contents:

@@ -6,41 +6,38 @@ import json
 import sys
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from .ending import CANNOT_TELL, NOTHING_FITS, STOPPED, fail
 from .long_work import check_writable, own_output, stoppable
+from .output import tolerate, write
+from .training_options import (
+    BatchSize,
+    Device,
+    Dtype,
+    Family,
+    Json,
+    Markdown,
+    Optimizer,
+    Task,
+    Threads,
+    WeightDecay,
+)
 
 if TYPE_CHECKING:
     from bench.options import Options
 
     from .climb import Bounds, Found, NothingFits
 
-NOTHING_FITS = 1
-BAD_INPUT = 2
-CANNOT_TELL = 3
-STOPPED = 130
-
 DEFAULT_STORE = Path("results/search.sqlite")
 DEFAULT_SEEDS = 5
 
-# Characters; what PyTorch raises can be a page.
-LONGEST_MESSAGE = 400
-
 
 def search(
-    family: Annotated[
-        str,
-        typer.Argument(
-            help="A built-in such as resnet or mlp, package.module:build or file.py:build, "
-            "with :knob=value,…",
-            show_default=False,
-        ),
-    ],
-    task: Annotated[
-        str, typer.Option(help="mnist1d, digits or file.py:load, with :knob=value,…")
-    ] = "mnist1d",
+    family: Family,
+    task: Task = "mnist1d",
     depths: Annotated[
         str | None, typer.Option(help="Such as 8,16,32; default: those the family names.")
     ] = None,
@@ -77,33 +74,26 @@ def search(
     train_for: Annotated[
         str | None, typer.Option(help="10epochs, 3000steps or 1e12flops, at each depth.")
     ] = None,
-    batch_size: Annotated[str | None, typer.Option(help="Default: 128.")] = None,
-    optimizer: Annotated[
-        str | None,
-        typer.Option(help="adamw, adam, rmsprop, momentum, sgd or lion; default: adamw."),
-    ] = None,
+    batch_size: BatchSize = None,
+    optimizer: Optimizer = None,
     lr: Annotated[
         str | None,
         typer.Option(
             help="Peak of the one-cycle schedule; default: 0.01; tune: chosen at each depth."
         ),
     ] = None,
-    weight_decay: Annotated[str | None, typer.Option(help="Default: 0.01.")] = None,
-    dtype: Annotated[str | None, typer.Option(help="fp32, bf16 or fp16.")] = None,
-    device: Annotated[str | None, typer.Option(help="cpu, cuda or cuda:N.")] = None,
-    threads: Annotated[str | None, typer.Option(help="CPU threads of one training.")] = None,
+    weight_decay: WeightDecay = None,
+    dtype: Dtype = None,
+    device: Device = None,
+    threads: Threads = None,
     cluster: Annotated[
         str | None, typer.Option(help="Of Ray, where trainings execute, such as auto or HOST:6379.")
     ] = None,
     store: Annotated[
         Path, typer.Option(help="Where finished trainings are kept; they are not trained again.")
     ] = DEFAULT_STORE,
-    markdown: Annotated[
-        Path | None, typer.Option(help="Also write the answer as Markdown.")
-    ] = None,
-    json_: Annotated[
-        bool, typer.Option("--json", help="Print one JSON object and nothing else.")
-    ] = False,
+    markdown: Markdown = None,
+    json_: Json = False,
 ) -> None:
     """Find how deep a network should be: go deeper until it stops paying, and train no depth and no
     seed that decides nothing.
@@ -138,20 +128,14 @@ def search(
             bounds = _bounds(budget or [], margin, max_depth, max_train_time, max_train_flops)
             found = climb.climb(_options(family, texts, store), bounds, refine=refine, tell=_tell)
     except (InputError, ReportError) as error:
-        _fail(str(error))
+        fail("search", str(error))
     except KeyboardInterrupt:
-        typer.echo("howdeep search: stopped; the same command goes on where it was", err=True)
-        raise typer.Exit(STOPPED) from None
+        fail("search", "stopped; the same command goes on where it was", code=STOPPED)
     if isinstance(found, climb.NothingFits):
-        _fail(_nothing_fits(found), code=NOTHING_FITS)
+        fail("search", _nothing_fits(found), code=NOTHING_FITS)
     _show(found, json_=json_, markdown=markdown)
     told = not found.findings.empty and not found.findings.undetermined
     raise typer.Exit(0 if told else CANNOT_TELL)
-
-
-def _fail(message: str, *, code: int = BAD_INPUT) -> NoReturn:
-    typer.echo(f"howdeep search: {' '.join(message.split())[:LONGEST_MESSAGE]}", err=True)
-    raise typer.Exit(code)
 
 
 def _tell(line: str) -> None:
@@ -232,8 +216,8 @@ def _show(found: Found, *, json_: bool, markdown: Path | None) -> None:
 
     drawn = (*blocks(found.findings), found.block())
     if markdown is not None:
-        text = markdown_of("How deep should it be?", drawn)
-        markdown.write_text(text, encoding="utf-8")
+        write(markdown_of("How deep should it be?", drawn), markdown)
+    tolerate(sys.stdout)
     if json_:
         typer.echo(json.dumps(found.as_dict(), indent=2, allow_nan=False))
     else:
