@@ -38,6 +38,7 @@ class Options:
         train_for: steps or training FLOPs, where these were asked for and no epochs.
         tune: the learning rate is chosen at each depth, around `learning_rate`.
         cluster: where trainings execute; None for this machine.
+        reproducible: each network is trained by itself, always in the same way.
     """
 
     families: tuple[str, ...] = DEFAULT_FAMILIES
@@ -62,6 +63,7 @@ class Options:
     cluster: str | None = None
     store: Path = DEFAULT_PATH
     resume: bool = False
+    reproducible: bool = False
     quick: bool = False
 
     def __post_init__(self) -> None:
@@ -201,6 +203,7 @@ SWITCHES = {
     "--cuda-graphs": "forward and step of cells replayed as a CUDA graph",
     "--flush-l2": "write over the GPU's L2 cache before each timed pass",
     "--resume": "measure only what is missing or failed",
+    "--reproducible": "each network trained by itself: slower, the same numbers every time",
     "--quick": "limits: only the screen, quick remedies and two learning rates",
 }
 
@@ -230,6 +233,7 @@ def read(
         **_one_duration(chosen),
         variants=tuple(name for name in VARIANTS if name in given),
         resume="resume" in given,
+        reproducible="reproducible" in given,
         quick="quick" in given,
     )
 

@@ -346,6 +346,11 @@ class RunRecord:
         match, width, match_reference_depth, match_ratio: as in `Match`, where the width was solved
             for; `width` is then the knob's value at this depth.
         tuned_from: the learning rates of which this one was chosen, if it was.
+        way: how it was trained: `plain`, or `stacked` with others of its depth.
+        stack: networks that were trained together, 1 if plain.
+        way_reason: why that way, in words.
+        train_seconds: the time of the steps, evaluations left out; of a stack it is the stack's
+            divided by its size.
         loss_curve: mean training loss of each epoch.
         selection_curve, holdout_curve: accuracy along the training on the first and on the second
             half of the validation split, where they were asked for: a moment chosen by one is
@@ -374,6 +379,9 @@ class RunRecord:
     tuned_from: tuple[float, ...] = ()
     warnings: tuple[str, ...] = ()
     reason: str | None = None
+    way: str = "plain"
+    stack: int = 1
+    way_reason: str | None = None
     train_accuracy: float | None = None
     validation_accuracy: float | None = None
     test_accuracy: float | None = None

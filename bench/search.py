@@ -25,7 +25,9 @@ from .records import Cell, RunRecord, Training
 from .setting import Setting, settings
 from .specs import InputError
 from .train import places, tasks
-from .train.runs import Runs, packed, unpacked, workers
+from .train.child import packed, unpacked
+from .train.recorder import Recorder
+from .train.runs import Runs, workers
 from .train.store import Store
 from .train.tasks import Task
 from .train.tuning import FACTORS, Tuning
@@ -36,7 +38,7 @@ MOST_DEPTH = 64
 # A latency is the median of passes for so long, of this many at least.
 _LATENCY_SECONDS, _FEWEST_PASSES = 0.3, 9
 
-PRELOAD = ("bench.search", "bench.train.runs")
+PRELOAD = ("bench.search", "bench.train.child")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,15 +84,15 @@ class Network:
         self._children = Children(preload=PRELOAD)
         self._place = places.find(options, self._children)
         self._packed = packed(self._task)
-        self._runs = Runs(
+        recorder = Recorder(
             {self.family.name: self.family},
             {self._task.name: self._task},
             store,
             self._place.executor,
             circumstances={"machine": self._place.machine},
-            workers=self._place.workers,
             timeout=options.run_timeout,
         )
+        self._runs = Runs(recorder, workers=self._place.workers)
         self._tuning = Tuning(self._runs) if options.tune else None
 
     def surveys(self, depths: Sequence[int], *, timed: bool) -> list[Survey]:

@@ -23,6 +23,7 @@ from .replay import replay
 from .specs import InputError, one_line
 from .train import places, tasks
 from .train.optimizers import package_versions
+from .train.recorder import Recorder
 from .train.runs import Runs
 from .train.store import Store, StoreError
 from .train.tuning import Tuning
@@ -61,22 +62,23 @@ class Study:
         self._task = grid.task or tasks.load(options.task)
         self._families = {f.name: self._bound(f) for f in grid.families}
         self._check_device()
-        self._children = Children(preload=("bench.cost", "bench.train.runs", "fvcore.nn"))
+        self._children = Children(preload=("bench.cost", "bench.train.child", "fvcore.nn"))
         self._place = places.find(options, self._children)
         self._store = Store(options.store, document=self._start, resume=options.resume)
         self._started = self._store.document
         self._records: dict[Cell, CellRecord] = {}
         self._limits: list[dict[str, Any]] = []
         self._too_large: dict[tuple[str, int], CellRecord] = {}
-        self._runs = Runs(
+        recorder = Recorder(
             self._families,
             {self._task.name: self._task},
             self._store,
             self._place.executor,
             circumstances={"machine": self._place.machine},
-            workers=self._place.workers,
             timeout=options.run_timeout,
+            fast=not options.reproducible,
         )
+        self._runs = Runs(recorder, workers=self._place.workers)
         self._tuning = Tuning(self._runs, grid.trainings) if options.tune else None
 
     def _bound(self, family: Family) -> Family:

@@ -22,7 +22,8 @@ from ..measure.training_probe import TURNS, TrainingProbe
 from ..records import Training, steps_per_epoch
 from ..specs import one_line
 from ..train import trainer
-from ..train.runs import unpacked
+from ..train.child import unpacked
+from ..train.evaluation import evaluate
 from ..train.tasks import Split, Task
 from . import degradation, gradients, optimization, structure
 from .evidence import Probe
@@ -127,7 +128,7 @@ def _after(
     sample = train.inputs[:64]
 
     def accuracy(network: nn.Module) -> float:
-        return trainer.evaluate(network, train, training)[0]
+        return evaluate(network, train, training)[0]
 
     def checked() -> list[Probe]:
         if shallower is None:

@@ -10,8 +10,10 @@ from ..isolate import Outcome
 from ..options import Options
 from ..records import Cell, Training
 from ..train import tasks
+from ..train.child import packed
 from ..train.places import Place
-from ..train.runs import Runs, packed
+from ..train.recorder import Recorder
+from ..train.runs import Runs
 from ..train.store import Store
 from ..train.tasks import Task
 from .evidence import Planned, Probe, Trial
@@ -41,16 +43,17 @@ class Lab:
         self._tasks: dict[str, Task] = {}
         self._packed: dict[str, bytes] = {}
         self._workers = place.workers
-        self._runs = Runs(
+        recorder = Recorder(
             self._families,
             self._tasks,
             store,
             place.executor,
             circumstances={"machine": place.machine},
-            workers=self._workers,
             timeout=options.run_timeout,
             kind="trial",
+            fast=False,  # its times are evidence, and a remedy's are compared with others
         )
+        self._runs = Runs(recorder, workers=self._workers)
 
     def task(self, name: str) -> Task:
         """The task of that spec, made once."""

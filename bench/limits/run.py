@@ -23,7 +23,7 @@ LEAST_STEPS = 300
 LEAST_ROWS = 20
 
 # What a child needs, loaded once where children are forked.
-PRELOAD = ("bench.limits.examine", "bench.cost", "bench.train.runs", "fvcore.nn")
+PRELOAD = ("bench.limits.examine", "bench.cost", "bench.train.child", "fvcore.nn")
 
 
 def evidence(

@@ -35,6 +35,9 @@ OPTIMIZERS: Mapping[str, Callable[..., torch.optim.Optimizer]] = {
     **({"lion": _lion} if importlib.util.find_spec("pytorch_optimizer") else {}),
 }
 
+# Those that PyTorch has one kernel for, on a CPU and on a GPU.
+FUSED = frozenset({"adamw", "adam", "sgd", "momentum"})
+
 
 def still(name: str, parameters: list[torch.nn.Parameter], **options: Any) -> torch.optim.Optimizer:
     """The optimizer with a learning rate of zero: it does all its work, and the weights stay."""

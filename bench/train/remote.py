@@ -15,7 +15,7 @@ from .. import sources
 from ..isolate import Children, Outcome
 
 # A child runs Ray's worker script as its `__main__`, which imports Ray: once, where it is forked.
-_PRELOAD = ("bench.train.runs", "ray")
+_PRELOAD = ("bench.train.child", "ray")
 
 # The GPUs that Ray gives to a call.
 _VISIBLE = "CUDA_VISIBLE_DEVICES"

@@ -19,29 +19,20 @@ from torch import Tensor, nn
 
 from ..families import Family
 from ..measure import machine, operations
-from ..measure.passes import DTYPES
 from ..measure.state import random_state
 from ..records import RunRecord, Training, steps_per_epoch
-from .optimizers import OPTIMIZERS
+from .evaluation import autocast, both_halves, evaluate, evaluations, is_evaluated_after, logits
+from .schedule import WARM_UP, scheduled
 from .tasks import Split, Task
 from .treatments import table as treatments
 from .treatments.treatment import Treatment
-
-# Rows in one batch of an evaluation; it does not change the result, only the memory.
-EVALUATION_BATCH = 1_000
-
-# Evaluations along a training whose curves are asked for, at most.
-CURVE_POINTS = 20
-
-# The share of the steps in which the learning rate of a one-cycle schedule rises; PyTorch's own.
-WARM_UP = 0.3
 
 Watch = Callable[[nn.Module, int], AbstractContextManager[object]]
 """What is entered around each step of a training: (the model, the number of the step from 0)."""
 
 
 @dataclass(frozen=True)
-class _Fit:
+class Fit:
     """How the training itself went.
 
     Attributes:
@@ -64,33 +55,53 @@ class _Fit:
         return next(bad, None)
 
 
-def train(family: Family, task: Task, training: Training) -> RunRecord:
+def train(family: Family, task: Task, training: Training, *, fused: bool = False) -> RunRecord:
     """One run, evaluated on every split in eval mode at its end.
 
     A run whose loss is no longer finite stops there and is recorded as `diverged`.
+
+    Args:
+        fused: update all parameters in one kernel where the optimizer has one: less time, and
+            other roundings.
     """
-    return trained(family, task, training)[1]
+    return trained(family, task, training, fused=fused)[1]
 
 
 def trained(
-    family: Family, task: Task, training: Training, *, watch: Watch | None = None
+    family: Family,
+    task: Task,
+    training: Training,
+    *,
+    watch: Watch | None = None,
+    fused: bool = False,
 ) -> tuple[nn.Module, RunRecord]:
     """The trained network beside the record of `train`.
 
     Args:
         watch: entered around each step; nothing is added to a step without it.
+        fused: as in `train`.
     """
     torch.set_num_threads(training.threads)
     chosen = [treatments.find(text) for text in training.treatments]
-    task = _on(training.device, _fewer(task, chosen))
+    task = on_device(training.device, _fewer(task, chosen))
     with random_state(seed=training.seed, device=training.device):
-        model = family.at_width(training.width).build(training.depth).to(training.device)
-        fit = _fit(model, task, training, chosen, watch or _unwatched)
-        results = _evaluations(fit.model, task, training) if fit.diverged_in is None else {}
-    return fit.model, _outcome(_record(family, task, training, fit), fit, results)
+        model = network(family, training)
+        fit = _fit(model, task, training, chosen, watch or _unwatched, fused=fused)
+        return fit.model, concluded(family, task, training, fit)
 
 
-def _outcome(record: dict[str, Any], fit: _Fit, results: dict[str, Any]) -> RunRecord:
+def network(family: Family, training: Training) -> nn.Module:
+    """The network at its start, drawn from the global generators."""
+    return family.at_width(training.width).build(training.depth).to(training.device)
+
+
+def concluded(family: Family, task: Task, training: Training, fit: Fit) -> RunRecord:
+    """The record of a run that was trained: evaluated, unless it diverged."""
+    results = evaluations(fit.model, task, training) if fit.diverged_in is None else {}
+    return _outcome(_record(family, task, training, fit), fit, results)
+
+
+def _outcome(record: dict[str, Any], fit: Fit, results: dict[str, Any]) -> RunRecord:
     if fit.diverged_in is not None:
         reason = f"the training loss was not finite in epoch {fit.diverged_in}"
         return RunRecord(**record, status="diverged", reason=reason)
@@ -111,7 +122,9 @@ def _fewer(task: Task, chosen: Sequence[Treatment]) -> Task:
     return replace(task, train=split)
 
 
-def _on(device: str, task: Task) -> Task:
+def on_device(device: str, task: Task) -> Task:
+    """The task with all its tensors there."""
+
     def moved(split: Split) -> Split:
         return Split(split.inputs.to(device), split.labels.to(device))
 
@@ -119,11 +132,17 @@ def _on(device: str, task: Task) -> Task:
     return Task(task.name, moved(task.train), validation, moved(task.test), task.classes, task.code)
 
 
-class _Learner:
+class Learner:
     """A model with what changes it: optimizer, learning-rate schedule, loss scale, treatments."""
 
     def __init__(
-        self, model: nn.Module, training: Training, chosen: Sequence[Treatment], *, steps: int
+        self,
+        model: nn.Module,
+        training: Training,
+        chosen: Sequence[Treatment],
+        *,
+        steps: int,
+        fused: bool = False,
     ) -> None:
         self._model = model
         self._training = training
@@ -134,17 +153,10 @@ class _Learner:
         self._trained = [p for p in model.parameters() if p.requires_grad]
         if not self._trained:
             raise ValueError("no parameter needs a gradient: there is nothing to train")
-        self._optimizer = OPTIMIZERS[training.optimizer](
-            self._trained, lr=training.learning_rate, weight_decay=training.weight_decay
-        )
         warm_up = next((each.warmup for each in chosen if each.warmup is not None), WARM_UP)
-        self._schedule = torch.optim.lr_scheduler.OneCycleLR(
-            self._optimizer,
-            max_lr=training.learning_rate,
-            total_steps=steps,
-            pct_start=warm_up,
-            # It would give every optimizer that has a momentum at all, 0 included, one of 0.95.
-            cycle_momentum="betas" in self._optimizer.defaults,
+        parameters = {training.learning_rate: self._trained}
+        self._optimizer, self._schedule = scheduled(
+            parameters, training, steps=steps, warm_up=warm_up, fused=fused
         )
         # Gradients of fp16 underflow unless the loss is scaled (Micikevicius et al. 2018, 3.2).
         enabled = training.dtype == "fp16"
@@ -155,8 +167,8 @@ class _Learner:
         inputs = batch.inputs
         for augment in self._augment:
             inputs = augment(inputs, self._draws)
-        with _autocast(self._training):
-            loss = F.cross_entropy(_logits(self._model, inputs), batch.labels)
+        with autocast(self._training):
+            loss = F.cross_entropy(logits(self._model, inputs), batch.labels)
         total = sum((penalty(self._model) for penalty in self._penalties), start=loss)
         self._optimizer.zero_grad(set_to_none=True)
         self._scaler.scale(total).backward()
@@ -171,8 +183,14 @@ class _Learner:
 
 
 def _fit(
-    model: nn.Module, task: Task, training: Training, chosen: Sequence[Treatment], watch: Watch
-) -> _Fit:
+    model: nn.Module,
+    task: Task,
+    training: Training,
+    chosen: Sequence[Treatment],
+    watch: Watch,
+    *,
+    fused: bool,
+) -> Fit:
     data = task.train
     batch_size = min(training.batch_size, len(data))
     per_epoch = steps_per_epoch(len(data), batch_size)
@@ -181,14 +199,13 @@ def _fit(
             model = each.prepare(model, data.inputs[:batch_size])
     steps = training.steps_on(len(data))
     epochs = math.ceil(steps / per_epoch)
-    learner = _Learner(model, training, chosen, steps=steps)
+    learner = Learner(model, training, chosen, steps=steps, fused=fused)
     generator = torch.Generator().manual_seed(training.seed)
     curve: list[float] = []
-    halves = _halves(task.validation) if training.curves and task.validation else ()
+    halves = both_halves(task.validation) if training.curves and task.validation else ()
     accuracies: list[list[float]] = [[], []]
     wait = machine.synchronizer(training.device)
     model.train()
-    every = math.ceil(epochs / CURVE_POINTS)
     seconds = 0.0
     while len(curve) < epochs and all(map(math.isfinite, curve)):
         start = time.perf_counter()
@@ -200,21 +217,13 @@ def _fit(
         curve.append(torch.stack(losses).mean().item())
         wait()
         seconds += time.perf_counter() - start
-        due = len(curve) % every == 0 or len(curve) == epochs
+        due = is_evaluated_after(len(curve), epochs)
         for half, values in zip(halves if due else (), accuracies, strict=False):
             values.append(evaluate(model, half, training)[0])
             model.train()
     curves = tuple(accuracies[0]), tuple(accuracies[1])
     taken = min(steps, len(curve) * per_epoch)
-    return _Fit(model, seconds, taken, tuple(curve), curves)
-
-
-def _halves(split: Split) -> tuple[Split, Split]:
-    """Every other row, from the first and from the second."""
-    return (
-        Split(split.inputs[::2], split.labels[::2]),
-        Split(split.inputs[1::2], split.labels[1::2]),
-    )
+    return Fit(model, seconds, taken, tuple(curve), curves)
 
 
 def _batches(data: Split, size: int, generator: torch.Generator) -> Iterator[Split]:
@@ -224,22 +233,7 @@ def _batches(data: Split, size: int, generator: torch.Generator) -> Iterator[Spl
         yield Split(data.inputs[rows], data.labels[rows])
 
 
-def _logits(model: nn.Module, inputs: Tensor) -> Tensor:
-    """inputs: (batch, …) -> (batch, classes)."""
-    output = model(inputs)
-    if not isinstance(output, Tensor) or output.ndim != 2:
-        found = tuple(output.shape) if isinstance(output, Tensor) else type(output).__name__
-        raise TypeError(f"expected logits of shape (batch, classes) from the network; got {found}")
-    return output
-
-
-def _autocast(training: Training) -> torch.autocast:
-    """Weights stay fp32; a lower dtype is mixed precision."""
-    kind = torch.device(training.device).type
-    return torch.autocast(kind, DTYPES[training.dtype], enabled=training.dtype != "fp32")
-
-
-def _record(family: Family, task: Task, training: Training, fit: _Fit) -> dict[str, Any]:
+def _record(family: Family, task: Task, training: Training, fit: Fit) -> dict[str, Any]:
     return {
         **training.settings(),
         "knobs": family.all_knobs,
@@ -261,30 +255,3 @@ def _train_flops(model: nn.Module, data: Split, training: Training, steps: int) 
     batch = data.inputs[: min(training.batch_size, len(data))]
     flops = operations.count(model, batch).flops("step")
     return None if flops is None else flops * steps
-
-
-def _evaluations(model: nn.Module, task: Task, training: Training) -> dict[str, Any]:
-    splits = {"train": task.train, "validation": task.validation, "test": task.test}
-    if task.validation and not training.test:
-        del splits["test"]
-    result: dict[str, Any] = {}
-    for name, split in splits.items():
-        if split is not None:
-            result[f"{name}_accuracy"], result[f"{name}_loss"] = evaluate(model, split, training)
-    return result
-
-
-@torch.no_grad()
-def evaluate(model: nn.Module, split: Split, training: Training) -> tuple[float, float]:
-    """Accuracy (a fraction) and mean cross-entropy in eval mode."""
-    model.eval()
-    correct, loss = 0, 0.0
-    batches = zip(
-        split.inputs.split(EVALUATION_BATCH), split.labels.split(EVALUATION_BATCH), strict=True
-    )
-    for inputs, labels in batches:
-        with _autocast(training):
-            output = _logits(model, inputs)
-        correct += int((output.argmax(1) == labels).sum())
-        loss += F.cross_entropy(output.float(), labels, reduction="sum").item()
-    return correct / len(split), loss / len(split)

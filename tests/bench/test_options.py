@@ -165,5 +165,5 @@ def test_every_option_sets_a_field_of_its_own() -> None:
     """The table is complete: all that can be set has a flag, but for what pytest reads itself."""
     fields = [option.field for option in options.TABLE]
     assert len(set(fields)) == len(fields)
-    switched = {"families", "variants", "resume", "quick", "tune"}
+    switched = {"families", "variants", "resume", "reproducible", "quick", "tune"}
     assert set(fields) == set(Options.__dataclass_fields__) - switched

@@ -12,6 +12,7 @@ from typing import Any
 
 from bench.isolate import Children, Outcome
 from bench.records import Training
+from bench.train.recorder import Recorder
 from bench.train.runs import Runs
 from bench.train.store import Store
 from tests.bench.train.small import family, task, training
@@ -28,7 +29,7 @@ class WritingChildren(Children):
     """Writes which training is begun, when (Unix time) and by which process."""
 
     def __init__(self, path: Path) -> None:
-        super().__init__(preload=("bench.train.runs",))
+        super().__init__(preload=("bench.train.child",))
         self._path = path
 
     def call(
@@ -55,15 +56,16 @@ def main(folder: Path, seeds: int) -> None:
     """Train what is not kept yet."""
     children = WritingChildren(folder / "begun.txt")
     Children.call(children, abs, 0, timeout=TIMEOUT)  # the fork server is there
-    runs = Runs(
+    recorder = Recorder(
         {"mlp": family()},
         {"small": task()},
         Store(store_in(folder), document=dict, resume=True),
         children,
         circumstances={},
-        workers=WORKERS,
         timeout=TIMEOUT,
+        fast=False,  # what is in hand at a kill must not change the roundings of what is not
     )
+    runs = Runs(recorder, workers=WORKERS)
     print("ready", flush=True)
     try:
         runs.wait(trainings(seeds))

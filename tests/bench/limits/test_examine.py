@@ -11,7 +11,7 @@ from bench.limits.examine import examined, screened
 from bench.measure.training_probe import TrainingProbe
 from bench.records import Training
 from bench.train import trainer
-from bench.train.runs import packed
+from bench.train.child import packed
 from tests.bench.fakes import random_state
 from tests.bench.train.small import family, task, training
 

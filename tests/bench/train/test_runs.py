@@ -17,8 +17,10 @@ import pytest
 from bench.families import Family
 from bench.isolate import Outcome
 from bench.records import RunRecord, Training, plain
-from bench.train.runs import CODE_FILES, Runs, workers
+from bench.train.recorder import CODE_FILES, Recorder
+from bench.train.runs import Runs, workers
 from bench.train.store import Store, StoreError
+from bench.train.ways import Choice
 from tests.bench.sessions import ROOT, wait_for
 from tests.bench.train.small import family, task, training
 
@@ -27,22 +29,47 @@ PATIENCE = 30.0
 
 
 class FakeChildren:
-    """Answers for a child: by default with a record, else as it is told for a seed."""
+    """Answers for a child: by default with a record, else as it is told for a seed. Of several
+    trainings it says that they are faster one by one, unless it is told what becomes of a stack."""
 
     def __init__(self) -> None:
         self.trained: list[Training] = []
+        self.together: list[tuple[Training, ...]] = []
+        self.stack: Callable[[tuple[Training, ...]], Outcome] | None = None
+        self.timeouts: list[float] = []
         self.outcomes: dict[int, Outcome] = {}
         self.began = threading.Event()
         self.gate: threading.Event | None = None
 
-    def call(self, _: Callable[..., Any], asked: Training, *args: Any, **__: Any) -> Outcome:
+    def call(
+        self,
+        _: Callable[..., Any],
+        asked: Training | tuple[Training, ...],
+        *args: Any,
+        timeout: float,
+    ) -> Outcome:
         assert isinstance(args[0], bytes)  # the task, for the child to read
+        self.timeouts.append(timeout)
+        if isinstance(asked, tuple):
+            self.together.append(asked)
+            return self.stack(asked) if self.stack else Outcome("ok", Choice("alone 1 ms"))
         self.trained.append(asked)
         self.began.set()
         if self.gate:
             self.gate.wait()
-        value = RunRecord(**asked.settings(), knobs={}, status="ok", train_accuracy=asked.seed / 10)
-        return self.outcomes.get(asked.seed, Outcome("ok", value))
+        return self.outcomes.get(asked.seed, Outcome("ok", fake_record(asked)))
+
+
+def fake_record(asked: Training, **changes: Any) -> RunRecord:
+    record = RunRecord(**asked.settings(), knobs={}, status="ok", train_accuracy=asked.seed / 10)
+    return dataclasses.replace(record, **changes)
+
+
+def stacked(asked: tuple[Training, ...]) -> Outcome:
+    """A stack that was trained."""
+    size = len(asked)
+    records = tuple(fake_record(each, way="stacked", stack=size) for each in asked)
+    return Outcome("ok", Choice("in a stack 0.5 ms", records))
 
 
 @pytest.fixture
@@ -64,16 +91,18 @@ class Sessions:
         machine: str = "here",
         code: str = "small",
         timeout: float = 60.0,
+        fast: bool = True,
     ) -> Runs:
-        runs = Runs(
+        recorder = Recorder(
             families or {"mlp": family(), "resnet": family("resnet")},
             {"small": task(code=code)},
             Store(self.path, document=dict, resume=resume),
             self.children,  # type: ignore[arg-type]
             circumstances={"cpu": machine},
-            workers=1,
             timeout=timeout,
+            fast=fast,
         )
+        runs = Runs(recorder, workers=1)
         self.open.append(runs)
         return runs
 
@@ -101,6 +130,105 @@ def test_records_come_in_the_order_asked(session: Sessions, children: FakeChildr
     assert [record.seed for record in runs.wait(seeds(0, 3))] == [0, 3]
     assert [record.seed for record in runs.finished()] == [0, 1, 2, 3]
     assert [asked.seed for asked in children.trained] == [0, 1, 2, 3]
+
+
+# --- together ----------------------------------------------------------------------------------
+
+
+def test_seeds_that_were_stacked_are_kept_one_by_one(
+    session: Sessions, children: FakeChildren
+) -> None:
+    """One child trains them, with the time of as many runs; each is a record of its own, taken
+    when a resumed session asks for it alone."""
+    children.stack = stacked
+    records = session(timeout=60).wait(seeds(0, 1, 2))
+    assert [(r.seed, r.way, r.stack) for r in records] == [(s, "stacked", 3) for s in range(3)]
+    assert (children.together, children.trained) == ([tuple(seeds(0, 1, 2))], [])
+    assert children.timeouts == [180.0]
+    assert session(resume=True).wait(seeds(1)) == records[1:2]
+    assert len(children.together) == 1
+
+
+def test_seeds_that_are_faster_alone_are_trained_alone(
+    session: Sessions, children: FakeChildren
+) -> None:
+    """Each in a child and with a timeout of its own; the record has what the trial found."""
+    records = session(timeout=60).wait(seeds(0, 1))
+    assert [(r.way, r.stack, r.way_reason) for r in records] == [("plain", 1, "alone 1 ms")] * 2
+    assert children.trained == seeds(0, 1)
+    assert children.timeouts == [120.0, 60.0, 60.0]
+
+
+@pytest.mark.parametrize("status", ["oom", "error"])
+def test_seeds_whose_stack_fails_are_trained_alone(
+    session: Sessions, children: FakeChildren, status: str
+) -> None:
+    """A stack needs the memory of all its networks; what only it lacks, none of them does."""
+    children.stack = lambda _: Outcome(status, reason="too large")
+    records = session().wait(seeds(0, 1))
+    assert [record.status for record in records] == ["ok", "ok"]
+    assert all("too large" in (record.way_reason or "") for record in records)
+
+
+def test_runs_whose_time_is_evidence_are_never_stacked(
+    session: Sessions, children: FakeChildren
+) -> None:
+    """A stack's time is that of no network by itself."""
+    children.stack = stacked
+    records = session(fast=False).wait(seeds(0, 1))
+    assert [(record.way, record.way_reason) for record in records] == [("plain", None)] * 2
+    assert children.together == []
+
+
+def test_a_stack_that_is_out_of_time_is_not_tried_again(
+    session: Sessions, children: FakeChildren
+) -> None:
+    """It had the time of all its runs."""
+    children.stack = lambda _: Outcome("timeout", reason="not finished after 120 s")
+    assert [record.status for record in session().wait(seeds(0, 1))] == ["timeout"] * 2
+    assert children.trained == []
+
+
+def test_resuming_stacks_only_what_is_missing(session: Sessions, children: FakeChildren) -> None:
+    """The kept seeds of a group come from the store."""
+    session().wait(seeds(1))
+    children.stack = stacked
+    records = session(resume=True).wait(seeds(0, 1, 2))
+    assert children.together == [(training(seed=0), training(seed=2))]
+    assert [(record.seed, record.stack) for record in records] == [(0, 2), (1, 1), (2, 2)]
+
+
+def test_a_stack_leaves_out_what_another_process_trains(
+    session: Sessions, children: FakeChildren
+) -> None:
+    """Its networks are all claimed, and the others are waited for."""
+    children.gate = threading.Event()
+    first = session(resume=True)
+    first.start(seeds(1))
+    assert children.began.wait(PATIENCE)
+    children.stack = stacked
+    second = session(resume=True)
+    second.start(seeds(0, 1, 2))
+    wait_for(lambda: second._futures[seeds(1)[0]].done())
+    assert children.together == [tuple(seeds(0, 2))]
+    children.gate.set()
+    assert [record.stack for record in second.wait(seeds(0, 1, 2))] == [2, 1, 2]
+    assert children.trained == seeds(1)
+
+
+def test_a_stack_that_cannot_be_kept_is_rows(
+    session: Sessions, children: FakeChildren, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One for each of its networks, as those that failed."""
+
+    def full(*_: object, **__: object) -> None:
+        raise StoreError("cannot use the store s.sqlite: database or disk is full")
+
+    monkeypatch.setattr(Store, "keep", full)
+    children.stack = stacked
+    records = session().wait(seeds(0, 1))
+    assert [record.status for record in records] == ["error"] * 2
+    assert all("disk is full" in (record.reason or "") for record in records)
 
 
 @pytest.mark.parametrize("status", ["oom", "timeout", "error"])
@@ -188,7 +316,7 @@ def test_our_code_is_part_of_what_is_kept(
 ) -> None:
     """Another version of the trainer trains again."""
     session().wait(seeds(0))
-    monkeypatch.setattr("bench.train.runs._CODE", "another digest")
+    monkeypatch.setattr("bench.train.recorder._CODE", "another digest")
     session(resume=True).wait(seeds(0))
     assert len(children.trained) == 2
 
@@ -196,7 +324,7 @@ def test_our_code_is_part_of_what_is_kept(
 def test_every_module_that_trains_is_in_the_digest() -> None:
     """Whatever of ours the trainer imports; where runs are kept or executed changes none."""
     code = (
-        "import sys, bench.train.trainer;"
+        "import sys, bench.train.child;"
         "print(*(m.__file__ for n, m in sys.modules.items() if n.startswith('bench.')), sep='\\n')"
     )
     call = [sys.executable, "-c", code]

@@ -272,7 +272,7 @@ def test_an_optimizer_keeps_its_momentum(
         made.register_step_pre_hook(lambda *_: seen.append(made.param_groups[0]["momentum"]))
         return made
 
-    monkeypatch.setattr("bench.train.trainer.OPTIMIZERS", {optimizer: remembering})
+    monkeypatch.setattr("bench.train.schedule.OPTIMIZERS", {optimizer: remembering})
     train(family(), task(), training(optimizer=optimizer))
     assert set(seen) == {momentum}
 

@@ -1,0 +1,175 @@
+"""Training measured against a plain loop: `pytest bench/bench_training.py -m harness`.
+
+Eight seeds of a depth, as a study trains them, beside the loop that one would write in PyTorch:
+one network after the other, with PyTorch's default threads, optimizer and schedule. Both have the
+same weights at the start, batches in the same order, and as many evaluations; both are timed from
+before their processes start until the last result is there.
+"""
+
+import statistics
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+import torch.nn.functional as F
+
+from . import families
+from .isolate import Children
+from .records import RunRecord, Training, steps_per_epoch
+from .train import tasks
+from .train.child import packed, unpacked
+from .train.recorder import Recorder
+from .train.runs import Runs, workers
+from .train.store import Store
+from .train.tasks import Task
+
+pytestmark = pytest.mark.harness
+
+SEEDS = 8
+EPOCHS = 10
+ALTERNATIONS = 3
+TASK = "mnist1d"
+PRELOAD = ("bench.bench_training", "bench.cost", "bench.train.child", "fvcore.nn")
+
+# Family, depths, and how many times as fast as the loop all their seeds are at least to be trained.
+CASES = [
+    ("mlp", (2,), 4.0),
+    ("mlp", (8,), 4.0),
+    ("mlp", (32,), 4.0),
+    ("mlp", (2, 8, 32), 4.0),
+    ("resnet", (8,), 1.8),
+]
+
+
+def plain_loop(trainings: list[Training], data: bytes) -> list[float]:
+    """Test accuracies, in a child process: nothing of ours but the networks and the data."""
+    task = unpacked(data)
+    inputs, labels = task.train.inputs, task.train.labels
+    family = families.find(trainings[0].family)
+    family = family.for_task(input_shape=task.input_shape, classes=task.classes)
+    accuracies = []
+    for training in trainings:
+        torch.manual_seed(training.seed)
+        model = family.build(training.depth)
+        optimizer = torch.optim.AdamW(
+            model.parameters(), lr=training.learning_rate, weight_decay=training.weight_decay
+        )
+        steps = training.epochs * steps_per_epoch(len(labels), training.batch_size)
+        schedule = torch.optim.lr_scheduler.OneCycleLR(
+            optimizer, max_lr=training.learning_rate, total_steps=steps
+        )
+        generator = torch.Generator().manual_seed(training.seed)
+        for _ in range(training.epochs):
+            order = torch.randperm(len(labels), generator=generator)
+            for rows in order.split(training.batch_size)[: len(labels) // training.batch_size]:
+                loss = F.cross_entropy(model(inputs[rows]), labels[rows])
+                optimizer.zero_grad()
+                loss.backward()
+                optimizer.step()
+                schedule.step()
+        model.eval()
+        with torch.no_grad():
+            for split in (task.train, task.validation, task.test):
+                assert split
+                right = model(split.inputs).argmax(1) == split.labels
+                accuracy = right.float().mean().item()
+        accuracies.append(accuracy)
+    return accuracies
+
+
+@pytest.fixture(scope="module")
+def children() -> Iterator[Children]:
+    """Of a fork server that is there already, as after the first training of a study."""
+    children = Children(preload=PRELOAD)
+    children.call(workers, "cpu", 1, timeout=600)
+    yield children
+    children.close()
+
+
+@pytest.fixture(scope="module")
+def ratios() -> dict[str, list[float]]:
+    """The loop's time over ours, by case; filled from alternation to alternation."""
+    return defaultdict(list)
+
+
+@pytest.fixture(scope="module")
+def task() -> Task:
+    """Made once: that takes seconds."""
+    return tasks.load(TASK)
+
+
+@pytest.fixture
+def grid(
+    children: Children, task: Task, tmp_path: Path
+) -> Callable[[list[Training]], list[RunRecord]]:
+    """Trains as a study does, into a store of its own."""
+
+    def train(trainings: list[Training]) -> list[RunRecord]:
+        family = families.find(trainings[0].family)
+        family = family.for_task(input_shape=task.input_shape, classes=task.classes)
+        recorder = Recorder(
+            {family.name: family},
+            {TASK: task},
+            Store(tmp_path / "store.sqlite", document=dict, resume=False),
+            children,
+            circumstances={},
+            timeout=3600.0,
+        )
+        runs = Runs(recorder, workers=workers("cpu", 1))
+        try:
+            return runs.wait(trainings)
+        finally:
+            runs.close()
+
+    return train
+
+
+@pytest.mark.parametrize("alternation", range(ALTERNATIONS))
+@pytest.mark.parametrize(
+    ("name", "depths", "least"), CASES, ids=[f"{name}-{depths}" for name, depths, _ in CASES]
+)
+def bench_grid_training(
+    name: str,
+    depths: tuple[int, ...],
+    least: float,
+    alternation: int,
+    children: Children,
+    task: Task,
+    grid: Callable[[list[Training]], list[RunRecord]],
+    ratios: dict[str, list[float]],
+    benchmark: Any,
+) -> None:
+    """On two cores MLPs are trained at least four times as fast as by the plain loop, and
+    convolutional networks 1.8 times; the median of three alternations counts."""
+    trainings = _trainings(name, depths)
+    records = benchmark.pedantic(grid, args=(trainings,))
+    start = time.perf_counter()
+    loop = children.call(plain_loop, trainings, packed(task), timeout=3600.0)
+    seconds = time.perf_counter() - start
+    assert loop.status == "ok", loop.reason
+    ours = [record.test_accuracy for record in records]
+    assert statistics.fmean(ours) == pytest.approx(statistics.fmean(loop.value), abs=0.03)
+    case = f"{name}-{depths}"
+    ratios[case].append(seconds / benchmark.stats.stats.median)
+    benchmark.extra_info.update(
+        alternation=alternation,
+        loop_seconds=seconds,
+        times_as_fast=ratios[case][-1],
+        ways=[f"{run.depth}: {run.way} {run.stack}: {run.way_reason}" for run in records[::SEEDS]],
+    )
+    if alternation == ALTERNATIONS - 1:
+        assert statistics.median(ratios[case]) >= least, ratios[case]
+
+
+def _trainings(name: str, depths: tuple[int, ...]) -> list[Training]:
+    first = Training(
+        family=name, depth=depths[0], task=TASK, seed=0, epochs=EPOCHS, batch_size=128,
+        optimizer="adamw", learning_rate=0.01, weight_decay=0.01, dtype="fp32", device="cpu",
+        threads=1,
+    )  # fmt: skip
+    return [replace(first, depth=depth, seed=seed) for depth in depths for seed in range(SEEDS)]

@@ -1,0 +1,181 @@
+"""Chooses how trainings of one depth are run: as a stack, or each by itself.
+
+Which is faster depends on network, batch and machine: a stack spreads the overhead of operations
+over its networks, but its tensors fill the caches and its convolutions are grouped ones. So both
+take a few steps, one after the other, whose results are thrown away. What a stack cannot do, or
+does otherwise than its networks alone, is then found too, and trained plainly.
+"""
+
+import itertools
+import math
+import random
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from statistics import median
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..families import Family
+from ..measure import machine
+from ..measure.state import random_state
+from ..records import RunRecord, Training
+from ..specs import one_line
+from . import stack, trainer
+from .evaluation import autocast, logits
+from .stack import Stack
+from .tasks import Split, Task
+
+# Steps of the trial, after one that is not timed: one for so many of a training, and not many.
+STEPS_A_TURN, MOST_TURNS = 50, 5
+
+# The largest difference that rounding makes within a few steps, as a part of the largest value.
+AGREEMENT = {"fp32": 1e-2, "bf16": 0.1}
+
+# On a CPU a network of a larger stack takes hardly less time, and the stack fills the caches.
+LARGEST_STACK = {"cpu": 8, "cuda": 64}
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What the trial found: the runs if the stack was faster, and was trained; else why not.
+
+    Without a reason there was no trial.
+    """
+
+    reason: str | None = None
+    records: tuple[RunRecord, ...] = ()
+
+
+def parts(trainings: Sequence[Training], *, workers: int) -> list[tuple[Training, ...]]:
+    """The trainings in parts that may be stacked, in their order.
+
+    Those that differ only in seed and learning rate stand together. They are divided, as evenly as
+    can be, where a stack would be too large, and where too few groups are left to keep the workers
+    busy.
+    """
+    groups: dict[Training, list[Training]] = {}
+    for training in trainings:
+        same = _alike(training) if stack.can_be_stacked(training) else training
+        groups.setdefault(same, []).append(training)
+    left = range(len(groups), 0, -1)
+    return [
+        part
+        for group, number in zip(groups.values(), left, strict=True)
+        for part in _divided(group, at_least=math.ceil(workers / number))
+    ]
+
+
+def _alike(training: Training) -> Training:
+    return replace(training, seed=0, learning_rate=0.0, tuned_from=())
+
+
+def _divided(group: Sequence[Training], *, at_least: int) -> list[tuple[Training, ...]]:
+    largest = LARGEST_STACK[group[0].device.partition(":")[0]]
+    number = min(len(group), max(at_least, math.ceil(len(group) / largest)))
+    edges = [len(group) * i // number for i in range(number + 1)]
+    return [tuple(group[a:b]) for a, b in itertools.pairwise(edges)]
+
+
+def train(family: Family, task: Task, trainings: Sequence[Training]) -> Choice:
+    """The stack's runs if it is the faster way, else why it is not: nothing is trained then."""
+    with random_state(seed=trainings[0].seed, device=trainings[0].device):
+        is_faster, reason = _tried(family, task, trainings)
+    if not is_faster:
+        return Choice(reason)
+    records = stack.train(family, task, trainings)
+    return Choice(reason, tuple(replace(record, way_reason=reason) for record in records))
+
+
+def _tried(family: Family, task: Task, trainings: Sequence[Training]) -> tuple[bool, str]:
+    try:
+        trial = _Trial(family, task, trainings)
+        plain, stacked = trial.plain_seconds(), trial.stacked_seconds()
+        trial.check()
+    except Exception as error:  # whatever a network does that cannot be batched
+        return False, f"cannot be stacked: {one_line(error)}"
+    milliseconds = (
+        f"{1e3 * plain:.3g} ms a step, in a stack of {len(trainings)} {1e3 * stacked:.3g}"
+    )
+    return stacked < plain, f"alone {milliseconds} ms"
+
+
+class _Trial:
+    """The first network by itself, and all of them as a stack."""
+
+    def __init__(self, family: Family, task: Task, trainings: Sequence[Training]) -> None:
+        training = self._training = trainings[0]
+        torch.set_num_threads(training.threads)
+        data = trainer.on_device(training.device, task).train
+        size = min(training.batch_size, len(data))
+        steps = training.steps_on(len(data))
+        turns = min(MOST_TURNS, 1 + steps // STEPS_A_TURN)
+        batches = stack.batches(data, size, stack.generators(trainings))
+        self._batches = list(itertools.islice(batches, 1 + turns))
+        (alone,) = stack.networks(family, trainings[:1])
+        self._learner = trainer.Learner(alone.train(), training, (), steps=steps, fused=True)
+        self._stack = Stack(stack.networks(family, trainings), trainings, steps=steps)
+        # What else the machine does must not decide; several threads' times tell nothing.
+        is_alone = training.device == "cpu" and training.threads == 1
+        self._clock = time.process_time if is_alone else time.perf_counter
+
+    def plain_seconds(self) -> float:
+        """Of a step of one network by itself."""
+        before = _drawn_by_torch(self._training.device), _drawn_by_others()
+        steps = [Split(each.inputs[0], each.labels[0]) for each in self._batches]
+        self._alone, seconds = self._timed(self._learner.update, steps)
+        drawn, others = _drawn_by_torch(self._training.device), _drawn_by_others()
+        if others != before[1]:
+            raise ValueError("it draws from NumPy's or Python's generator, once for all networks")
+        self._draws = drawn != before[0]
+        return seconds
+
+    def stacked_seconds(self) -> float:
+        """Of a step of one network in the stack."""
+        self._together, seconds = self._timed(self._stack.update, self._batches)
+        return seconds / len(self._stack.networks)
+
+    def _timed(
+        self, update: Callable[[Split], Tensor], steps: Sequence[Split]
+    ) -> tuple[list[Tensor], float]:
+        """The losses, and the median time of the steps after the first."""
+        wait = machine.synchronizer(self._training.device)
+        losses, moments = [], []
+        for batch in steps:
+            losses.append(update(batch))
+            wait()
+            moments.append(self._clock())
+        return losses, median(b - a for a, b in itertools.pairwise(moments))
+
+    def check(self) -> None:
+        """Raise `ValueError` where the stack does not do as its networks do alone."""
+        if not self._draws:
+            together = torch.stack([losses[0] for losses in self._together])
+            self._check_alike(torch.stack(self._alone), together)
+        inputs, networks = self._batches[0].inputs, self._stack.networks
+        for network in networks:
+            network.eval()
+        with torch.no_grad(), autocast(self._training):
+            together = self._stack.logits(inputs)
+            for network, own, batched in zip(networks, inputs, together, strict=True):
+                self._check_alike(logits(network, own), batched)
+
+    def _check_alike(self, alone: Tensor, together: Tensor) -> None:
+        difference, scale = (alone - together).abs().max(), alone.abs().max()
+        if not difference <= AGREEMENT[self._training.dtype] * scale:  # also if it is NaN
+            found = f"{together.flatten()[0].item():.4g} for {alone.flatten()[0].item():.4g}"
+            raise ValueError(f"in a stack it computes something else: {found}")
+
+
+def _drawn_by_torch(device: str) -> bytes:
+    states = [torch.get_rng_state()]
+    if device.startswith("cuda"):
+        states.append(torch.cuda.get_rng_state(device))
+    return b"".join(state.numpy().tobytes() for state in states)
+
+
+def _drawn_by_others() -> tuple[object, ...]:
+    _, keys, position, *_ = np.random.get_state()
+    return np.asarray(keys).tobytes(), position, random.getstate()

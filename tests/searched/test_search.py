@@ -1,0 +1,71 @@
+"""Searches on MNIST-1D beside the sweep of all depths with all seeds.
+
+The trainings are a pool of ten seeds a depth. A repetition draws five of them, the same for all
+depths; the search is given as many of them as it asks for, the sweep has all five. Repetitions
+share trainings, so that they differ less than new ones would.
+"""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from tabulate import tabulate
+
+from tests.searched.pool import FAMILIES, SEEDS, trained
+from tests.simulated.searches import SEEDS as OF_A_SEARCH
+from tests.simulated.searches import Race, race
+
+pytestmark = pytest.mark.searched
+
+REPETITIONS = 20
+LEAST_SAME, MOST_SHARE = 18, 0.35
+RESULTS = Path("results/searched.md")
+
+
+def raced(family: str) -> list[Race]:
+    """The repetitions of one family."""
+    pool = trained(family)
+    generator = np.random.default_rng(0)
+    found = []
+    for _ in range(REPETITIONS):
+        seeds = generator.choice(SEEDS, OF_A_SEARCH, replace=False)
+        accuracies = {d: [each[i] for i in seeds] for d, each in pool.accuracies.items()}
+        found.append(race(accuracies, pool.examples, pool.flops, untrainable=pool.untrainable))
+    return found
+
+
+@pytest.fixture(scope="module")
+def races() -> dict[str, list[Race]]:
+    """By family."""
+    found = {family: raced(family) for family in FAMILIES}
+    RESULTS.write_text(_written(found))
+    return found
+
+
+def _written(found: dict[str, list[Race]]) -> str:
+    rows = [
+        [
+            family,
+            f"{sum(each.same for each in races)} of {len(races)}",
+            f"{np.mean([each.share for each in races]):.0%}",
+            f"{max(each.share for each in races):.0%}",
+            ", ".join(f"{each.searched}/{each.swept}" for each in races if not each.same),
+        ]
+        for family, races in found.items()
+    ]
+    header = ["family", "same sufficient depth", "share", "largest share", "search/sweep otherwise"]
+    return str(tabulate(rows, header, tablefmt="github")) + "\n"
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_the_sufficient_depth_is_mostly_that_of_the_sweep(
+    races: dict[str, list[Race]], family: str
+) -> None:
+    """In at least 18 of 20."""
+    assert sum(each.same for each in races[family]) >= LEAST_SAME
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_it_costs_a_third_of_the_sweep(races: dict[str, list[Race]], family: str) -> None:
+    """At most 35% of the training FLOPs, in the mean."""
+    assert np.mean([each.share for each in races[family]]) <= MOST_SHARE
