@@ -49,7 +49,10 @@ Statuses = Annotated[
 Studies = Annotated[list[str] | None, _filter("Only of the study of that number.", "NUMBER")]
 Kinds = Annotated[
     list[str] | None,
-    _filter("run (of a study), trial (of howdeep limits), cell or limits.", "KIND"),
+    _filter(
+        "run (of a study), trial (of howdeep limits), tuning (of --lr tune), cell or limits.",
+        "KIND",
+    ),
 ]
 
 
@@ -64,7 +67,8 @@ def list_(
     kind: Kinds = None,
     json_: Json = False,
 ) -> None:
-    """List the studies of a store, and its trainings: runs and trials, unless --kind says more."""
+    """List the studies of a store, and its trainings: runs, trials and tunings, unless --kind says
+    more."""
     with _one_line_errors("list"):
         asked = _selection(family, task, depth, status, study, kind)
         contents = _read(store)
@@ -113,7 +117,7 @@ def export(
 ) -> None:
     """Write runs as a CSV table, which `howdeep report` reads, or as JSON with all that is known.
 
-    Without --kind: the runs of studies, not the trials of howdeep limits.
+    Without --kind: the runs of studies, not trials and tunings.
     """
     with _one_line_errors("export"):
         as_json = _wants_json(file, json_)

@@ -9,7 +9,13 @@ from tabulate import tabulate
 
 from reports.kept import Contents, Kept, Selection, Study
 
-PLURALS = {"run": "runs", "trial": "trials", "cell": "cells", "limits": "limits"}
+PLURALS = {
+    "run": "runs",
+    "trial": "trials",
+    "tuning": "tunings",
+    "cell": "cells",
+    "limits": "limits",
+}
 
 # Of a key, characters that nearly always tell it from all others of a store.
 KEY_LETTERS = 8

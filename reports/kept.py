@@ -13,10 +13,10 @@ from typing import Any
 from .errors import InputError
 from .store_file import opened, parsed
 
-# Kinds of records: measured cells, runs of a study, trainings and evidence rows of an experiment
-# on limits.
-KINDS = ("run", "trial", "cell", "limits")
-TRAININGS = ("run", "trial")
+# Kinds of records: runs of a study, trainings of an experiment on limits, trainings that choose a
+# learning rate, measured cells, and evidence rows on limits.
+KINDS = ("run", "trial", "tuning", "cell", "limits")
+TRAININGS = ("run", "trial", "tuning")
 
 STATUSES = ("ok", "diverged", "oom", "timeout", "error", "skipped")
 # What a resumed study tries again.

@@ -274,7 +274,7 @@ def test_a_study_goes_with_all_it_has() -> None:
     [
         (["list", "--store", "nope.sqlite"], "nope.sqlite: no such file"),
         (["list", "--status", "bad"], "unknown status 'bad'; known: ok, diverged"),
-        (["list", "--kind", "bad"], "unknown kind 'bad'; known: run, trial, cell, limits"),
+        (["list", "--kind", "bad"], "unknown kind 'bad'; known: run, trial, tuning, cell"),
         (["list", "--depth", "two"], "--depth takes whole numbers; got 'two'"),
         (["prune", "--older-than", "soon"], "--older-than: a number of seconds was expected"),
         (["prune", "--older-than", "99999999d"], "--older-than: "),
