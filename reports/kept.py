@@ -48,10 +48,11 @@ class Kept:
     row: Mapping[str, Any]
 
     def get(self, name: str) -> Any:
-        """A field of the record, of a cell one of its parameters; None where it has none."""
-        params = self.row.get("params")
-        inner = params if isinstance(params, Mapping) else {}
-        return self.row.get(name, inner.get(name))
+        """A field of the record, of a cell one of its parameters or of what was measured; None
+        where it has none."""
+        within = (self.row.get("params"), self.row, self.row.get("extra_info"))
+        places = (place for place in within if isinstance(place, Mapping))
+        return next((place[name] for place in places if name in place), None)
 
 
 @dataclass(frozen=True)
@@ -169,11 +170,11 @@ def newest_of_each(records: Sequence[Kept]) -> list[Kept]:
 
 
 def in_order(records: Sequence[Kept]) -> list[Kept]:
-    """By kind, task, family, depth and seed; else as they were."""
+    """By kind, task, family, depth, seed and learning rate; else as they were."""
 
     def place(record: Kept) -> tuple[Any, ...]:
         names = [str(record.get(name) or "") for name in ("task", "family")]
-        numbers = [record.get(name) or 0 for name in ("depth", "seed")]
+        numbers = [record.get(name) or 0 for name in ("depth", "seed", "learning_rate")]
         return (KINDS.index(record.kind) if record.kind in KINDS else len(KINDS), *names, *numbers)
 
     return sorted(records, key=place)

@@ -6,7 +6,7 @@ split; `split` says which, and `n_test` is the number of examples behind it.
 
 import csv
 import io
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from .kept import Kept
@@ -15,12 +15,12 @@ from .kept import Kept
 USED = ("family", "task", "depth", "seed", "accuracy_fraction", "n_test", "train_accuracy",
         "parameters")  # fmt: skip
 SETTINGS = (
-    "epochs", "optimizer", "learning_rate", "weight_decay", "batch_size", "dtype", "device",
-    "threads", "treatments",
+    "epochs", "steps", "match", "match_reference_depth", "width", "optimizer", "learning_rate",
+    "tuned_from", "weight_decay", "batch_size", "dtype", "device", "threads", "treatments",
 )  # fmt: skip
 _OTHERS = (
     "status", "reason", "validation_accuracy", "test_accuracy", "train_loss", "validation_loss",
-    "test_loss", "train_seconds", "train_flops",
+    "test_loss", "match_ratio", "train_seconds", "train_flops",
 )  # fmt: skip
 COLUMNS = (*USED, "split", *SETTINGS, *_OTHERS, "kept_at", "study", "key")
 
@@ -41,11 +41,21 @@ def _line(record: Kept) -> dict[str, Any]:
         "accuracy_fraction": record.get(f"{split}_accuracy"),
         "n_test": record.get(f"n_{split}"),
         "split": split if record.get(f"{split}_accuracy") is not None else None,
+        "tuned_from": "; ".join(f"{rate:g}" for rate in record.get("tuned_from") or ()),
         "treatments": "; ".join(record.get("treatments") or ()),
         "kept_at": record.kept_at,
         "study": record.study,
         "key": record.key,
     }
+
+
+def _chosen(record: Kept) -> Iterator[tuple[str, str]]:
+    """The settings with their values. Steps follow from the epochs where these were chosen, and a
+    run that did not finish took fewer."""
+    told = record.get("epochs") is None and record.get("status") == "ok"
+    for name in SETTINGS:
+        if name != "steps" or told:
+            yield name, str(record.get(name) or None)
 
 
 def mixed(records: Sequence[Kept]) -> list[str]:
@@ -54,7 +64,7 @@ def mixed(records: Sequence[Kept]) -> list[str]:
     found: dict[tuple[Any, ...], set[tuple[str, Any]]] = {}
     for record in records:
         place = tuple(record.get(name) for name in ("family", "task", "depth"))
-        found.setdefault(place, set()).update((name, str(record.get(name))) for name in SETTINGS)
+        found.setdefault(place, set()).update(_chosen(record))
     return [
         name
         for name in SETTINGS

@@ -212,6 +212,60 @@ def test_runs_that_are_no_seeds_of_one_are_told(folder: Path) -> None:
     assert howdeep("export", "--study", "3").stderr == ""
 
 
+MATCHED = {"match": "parameters", "match_reference_depth": 4, "match_ratio": 1.01, "width": 12}
+
+
+@pytest.mark.parametrize(
+    ("changes", "differing"),
+    [
+        (MATCHED, "match, match_reference_depth, width"),
+        ({"epochs": None, "steps": 300}, "epochs"),
+        ({"epochs": 5, "steps": 300}, ""),
+        ({"status": "diverged", "epochs": 5, "steps": 3}, ""),
+        ({"tuned_from": (0.001, 0.01)}, "tuned_from"),
+    ],
+)
+def test_what_was_chosen_for_a_run_is_told_by_the_table(
+    folder: Path, changes: dict[str, Any], differing: str
+) -> None:
+    """Widths that were solved for, steps that were asked for, rates that were chosen among others;
+    steps that follow from epochs, and those of a run that was cut short, tell nothing more."""
+    store = Store(folder / STORE, document=dict, resume=False)
+    store.keep("run", "e" * 32, run_row(2, 0, **changes))
+    said = howdeep("export", "--family", "mlp").stderr
+    assert (f"differ in {differing}, and" in said) if differing else not said
+    *_, row = csv.DictReader(howdeep("export", "--study", "3").stdout.splitlines())
+    written = {name: row[name] for name in changes}
+    assert written == {
+        name: "; ".join(map(str, value)) if isinstance(value, tuple) else str(value or "")
+        for name, value in changes.items()
+    }
+
+
+def test_runs_of_other_numbers_of_steps_are_told(folder: Path) -> None:
+    """Where the steps were chosen."""
+    store = Store(folder / STORE, document=dict, resume=False)
+    for key, seed, steps in (("e", 0, 300), ("b", 1, 300), ("9", 2, 400)):
+        store.keep("run", key * 32, run_row(2, seed, epochs=None, steps=steps))
+        said = howdeep("export", "--study", "3").stderr
+        assert ("differ in steps, and" in said) == (steps == 400)
+
+
+def test_the_list_tells_widths_and_steps_that_were_chosen(folder: Path) -> None:
+    """Of runs and of cells; as steps of a run in epochs follow from these, they have no column."""
+    assert "steps" not in howdeep("list").stdout
+    store = Store(folder / STORE, document=dict, resume=False)
+    store.keep("run", "e" * 32, run_row(2, 0, **MATCHED, epochs=None, steps=321))
+    params = {"family": "mlp", "depth": 4, "pass": "step", "match": "parameters"}
+    match = {"cost": "parameters", "width": 12}
+    cell = {"params": params, "match": match, "extra_info": {"width": 12}, "status": "ok"}
+    store.keep("cell", "b" * 32, cell)
+    run, cell = printed("list", "--study", "3", "--kind", "run", "--kind", "cell")["records"]
+    assert (run["match"], run["width"], run["steps"]) == ("parameters", 12, 321)
+    assert (cell["match"], cell["width"]) == ("parameters", 12)
+    assert "321" in howdeep("list", "--study", "3").stdout
+
+
 def test_an_export_that_cannot_be_written_is_one_line() -> None:
     """What was there stays."""
     Path("taken").write_text("")
