@@ -10,8 +10,8 @@ WIDTHS = ("width", "widen", "growth", "size")
 
 WORDS = {
     "match": "{} matched",
-    "epochs": "{} epochs",
-    "steps": "{} steps",
+    "epochs": "{}",
+    "steps": "{}",
     "optimizer": "{}",
     "learning_rate": "learning rate {}",
     "tuned_from": "tuned over {} learning rates",
@@ -22,6 +22,10 @@ WORDS = {
     "flops": "FLOPs of a sample",
     "train_flops": "training FLOPs",
 }
+
+
+COUNTED = ("epochs", "steps", "seeds")
+"""Named with the number: `1 epoch`, `3 seeds a depth`."""
 
 
 def held_lines(held: Sequence[Held]) -> tuple[str, ...]:
@@ -66,9 +70,9 @@ def _differing(held: Held) -> str:
 
 
 def _named(name: str, value: str) -> str:
-    if name == "seeds":
-        value = f"{value} seed{'' if value == '1' else 's'}"
     words = WORDS.get(name, name)
+    if name in COUNTED:
+        value = f"{value} {name if value != '1' else name.removesuffix('s')}"
     return words.format(value) if "{}" in words else f"{words} {value}"
 
 

@@ -83,9 +83,18 @@ def test_a_howdeep_command_works(line: str, folder: Path) -> None:
     assert done.stdout.strip()
 
 
+@pytest.fixture(scope="module")
+def searched(folder: Path) -> Path:
+    """The folder, with what a search has kept."""
+    done = _run(f"howdeep search mlp{QUICK['howdeep search']}", folder)
+    assert done.returncode in (0, 3), done.stderr
+    return folder
+
+
 @pytest.mark.parametrize("line", _commands("howdeep", RUNS))
-def test_a_command_on_runs_works(line: str, folder: Path) -> None:
-    """It answers, on the store of the study; `KEY` is one that the list shows."""
+def test_a_command_on_runs_works(line: str, searched: Path) -> None:
+    """It answers, on the stores of the study and of a search; `KEY` is one that the list shows."""
+    folder = searched
     listed = json.loads(_run("howdeep runs list --json", folder).stdout)
     done = _run(line.replace("KEY", listed["records"][0]["key"][:8]), folder)
     assert done.returncode == 0, done.stderr
