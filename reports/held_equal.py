@@ -84,6 +84,10 @@ def costs_held(costs: Sequence[DepthCost]) -> tuple[Held, ...]:
 
 def _said(row: Row) -> Row:
     knobs = dict(sorted((row["knobs"] or {}).items()))
+    if (
+        row["width"] is not None
+    ):  # solved for: the knobs are those that the family was asked for with
+        knobs["width"] = _whole(row["width"])
     return knobs | {name: _whole(row[name]) for name in SETTINGS if row[name] is not None}
 
 

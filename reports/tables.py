@@ -52,9 +52,9 @@ RUN_TEXTS = (
 )  # fmt: skip
 RUN_OBJECTS = ("source", "machine", "knobs", "loss_curve", "tuned_from", *RUN_TEXTS)
 RUN_NUMBERS = (
-    "seed", "learning_rate", "weight_decay", "batch_size", "epochs", "steps", *SPLITS,
-    *SPLITS.values(), "train_loss", "validation_loss", "test_loss", "train_seconds", "train_flops",
-    "parameters",
+    "seed", "learning_rate", "weight_decay", "batch_size", "epochs", "steps", "width",
+    "match_reference_depth", *SPLITS, *SPLITS.values(), "train_loss", "validation_loss",
+    "test_loss", "train_seconds", "train_flops", "parameters",
 )  # fmt: skip
 
 
@@ -66,7 +66,7 @@ class Tables:
         cells: one row a measured or refused point; `flops` and `macs` are of the row's pass for its
             whole batch, times are seconds an iteration, `latency_seconds` the median of `samples`.
         runs: one row a training; accuracies are fractions; `metric` is how a CSV named its column;
-            `match` is the cost for which the width was solved, `tuned_from` the learning rates of
+            `match` is the cost for which the `width` was solved, `tuned_from` the learning rates of
             which the run's was chosen.
         limits: evidence rows on what stops a network, one row a trial or a probe.
         environments: the machine of each file, as the file gives it.

@@ -43,11 +43,12 @@ def test_one_width_one_rate_and_as_many_epochs_are_equal(tmp_path: Path) -> None
 
 
 def test_a_width_that_was_solved_for_is_not_equal_and_the_parameters_are(tmp_path: Path) -> None:
-    """By how much they miss is said; what it was solved for is named."""
+    """By how much they miss is said; what it was solved for is named. The knobs of such a run have
+    the width that the family was asked for with."""
     widths, sizes = {2: 96, 4: 48, 8: 24}, {2: 10_000, 4: 10_100, 8: 10_300}
     runs = changed(
         studies.runs("mlp", MEANS),
-        knobs=lambda depth: studies.knobs("mlp") | {"width": widths[depth]},
+        width=lambda depth: widths[depth],
         parameters=lambda depth: sizes[depth],
         train_flops=lambda _: 1e9,
         match=lambda _: "parameters",
@@ -80,6 +81,14 @@ def test_rates_and_steps_that_differ_by_depth_are_told(tmp_path: Path) -> None:
         "ratio": pytest.approx(10 / 3),
         "by_depth": {"2": [0.01], "4": [0.01], "8": [0.003]},
     }
+
+
+def test_one_of_a_kind_is_singular(tmp_path: Path) -> None:
+    """One epoch, one seed a depth."""
+    runs = [row | {"epochs": 1} for row in studies.runs("mlp", MEANS) if row["seed"] == 0]
+    equal, _ = held_lines(judged(tmp_path, runs).held)
+    assert "width 24, 1 epoch, adamw" in equal
+    assert equal.endswith("1 seed a depth")
 
 
 def test_what_is_no_number_is_listed(tmp_path: Path) -> None:
