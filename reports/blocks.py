@@ -11,11 +11,12 @@ from .block import Block, Column, header_and_rows, number, setting_words
 from .costs import CostTable, DepthCost, Setting
 from .efficiency_block import efficiency_block
 from .estimates import Estimate
-from .findings import Findings, Warned
+from .findings import Findings
 from .gains import Gain
 from .held_words import held_lines
 from .limits_block import limits_blocks
 from .verdict import Verdict
+from .warned import Warned
 from .words import paragraph, title
 
 LEGEND = {
@@ -175,8 +176,18 @@ def _excluded(row: Mapping[str, Any]) -> str:
 
 
 def _warning(warned: Warned) -> str:
-    cells = "1 cell" if warned.count == 1 else f"{warned.count} cells"
-    return f"{cells}: {warned.text}" + (" (and alike)" if warned.similar else "")
+    counts = {"cell": warned.cells, "run": warned.runs}
+    rows = [f"{n} {kind}{'s' * (n > 1)}" for kind, n in counts.items() if n]
+    where = f"{' and '.join(rows)} ({_networks(warned.depths)})"
+    return f"{where}: {warned.text}" + (" (and alike)" if warned.similar else "")
+
+
+def _networks(depths: Mapping[str, Sequence[int]]) -> str:
+    """`mlp, resnet at depth 2, 4; vit at depth 8`."""
+    families: dict[str, list[str]] = {}
+    for family, found in depths.items():
+        families.setdefault(", ".join(map(str, found)), []).append(family)
+    return "; ".join(f"{', '.join(names)} at depth {at}" for at, names in families.items())
 
 
 def _machine(environment: Mapping[str, Any]) -> str:

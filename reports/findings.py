@@ -1,8 +1,7 @@
 """All that a report says: verdicts, other costs, what stayed out, warnings, machines."""
 
-import re
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -18,25 +17,12 @@ from .sweep import Sweep, sweeps
 from .tables import CELL_KEY, Row, Tables, records, unknown_as_none
 from .twins import twin_sentences
 from .verdict import Limit, Verdict
+from .warned import Warned, count_warnings
 
 EXCLUDED_FIELDS = {
     "cell": (*CELL_KEY, "status", "reason"),
     "run": ("family", "depth", "task", "seed", "status", "reason"),
 }
-
-
-@dataclass(frozen=True)
-class Warned:
-    """A warning of the cells.
-
-    Attributes:
-        count: the cells that carry it.
-        similar: their texts differ, in numbers only.
-    """
-
-    text: str
-    count: int
-    similar: bool
 
 
 @dataclass(frozen=True)
@@ -48,6 +34,7 @@ class Findings:
         costs: the tables of settings and families that no verdict shows.
         efficiency: what binds the steps of each family and setting.
         excluded: cells and runs without a result.
+        warnings: of cells and runs.
         environments: the machine of each file.
         affordable: some depth fits all budgets; true without budgets.
     """
@@ -98,6 +85,7 @@ class Findings:
             "efficiency": [asdict(table) for table in self.efficiency],
             "notes": list(self.notes),
             "excluded": [dict(row) for row in self.excluded],
+            "warnings": [warned.as_dict() for warned in self.warnings],
         }
 
 
@@ -207,19 +195,3 @@ def _plain(value: Any) -> Any:
     if isinstance(value, float) and value.is_integer():
         return int(value)
     return unknown_as_none(value)
-
-
-def _cell_warnings(row: Row) -> Iterator[str]:
-    yield from row["warnings"] or ()
-    if row["uncounted_ops"]:
-        yield f"FLOPs do not include {', '.join(sorted(map(str, row['uncounted_ops'])))}"
-
-
-def count_warnings(tables: Tables) -> tuple[Warned, ...]:
-    """The warnings of the cells, those that differ in their numbers only counted together."""
-    texts = sorted(text for row in records(tables.cells) for text in _cell_warnings(row))
-    alike: dict[str, list[str]] = {}
-    for text in texts:
-        alike.setdefault(re.sub(r"[0-9]+(\.[0-9]+)?", "#", text), []).append(text)
-    found = [Warned(group[0], len(group), len(set(group)) > 1) for group in alike.values()]
-    return tuple(sorted(found, key=lambda each: (-each.count, each.text)))

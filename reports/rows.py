@@ -73,6 +73,7 @@ def run_row(given: Mapping[str, Any], *, where: str) -> Row:
     row["family"] = row["family"] or "unnamed"
     row["knobs"] = mapping(given.get("knobs"))
     row["tuned_from"] = _numbers(given.get("tuned_from")) or None
+    row["warnings"] = _texts(given.get("warnings"))
     for name in SPLITS.values():
         if row[name] is not None and row[name] <= 0:
             raise InputError(f"{where}: {name} must be a positive count; got {row[name]:g}")

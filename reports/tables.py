@@ -50,7 +50,9 @@ SPLITS = {
 RUN_TEXTS = (
     "family", "task", "metric", "optimizer", "match", "dtype", "device", "status", "reason",
 )  # fmt: skip
-RUN_OBJECTS = ("source", "machine", "knobs", "loss_curve", "tuned_from", *RUN_TEXTS)
+RUN_OBJECTS = (
+    "source", "machine", "knobs", "loss_curve", "tuned_from", "warnings", *RUN_TEXTS,
+)  # fmt: skip
 RUN_NUMBERS = (
     "seed", "learning_rate", "weight_decay", "batch_size", "epochs", "steps", "width",
     "match_reference_depth", *SPLITS, *SPLITS.values(), "train_loss", "validation_loss",

@@ -89,7 +89,7 @@ def test_json_is_one_object_and_nothing_else(study: Path) -> None:
 
     result = howdeep_report(study, "--json", "--budget", "latency=1ms")
     found = json.loads(result.output, parse_constant=refuse)
-    assert list(found) == ["depths", "limits", "efficiency", "notes", "excluded"]
+    assert list(found) == ["depths", "limits", "efficiency", "notes", "excluded", "warnings"]
     assert [each["family"] for each in found["depths"]] == [
         "mlp",
         "resnet",
@@ -133,7 +133,14 @@ def test_nothing_to_report_is_exit_code_3(tmp_path: Path) -> None:
     assert howdeep_report(path).exit_code == 3
     result = howdeep_report(path, "--json")
     assert result.exit_code == 3
-    empty = {"depths": [], "limits": [], "efficiency": [], "notes": [], "excluded": []}
+    empty = {
+        "depths": [],
+        "limits": [],
+        "efficiency": [],
+        "notes": [],
+        "excluded": [],
+        "warnings": [],
+    }
     assert json.loads(result.stdout) == empty
 
 

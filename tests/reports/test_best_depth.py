@@ -329,12 +329,6 @@ def test_settings_of_costs_never_share_a_table(tmp_path: Path) -> None:
     assert (judged.setting.batch_size, table.setting.batch_size) == (128, 1)
 
 
-def test_warnings_are_counted_and_alike_ones_shown_once(tmp_path: Path) -> None:
-    """Two cells were warned of a load; the numbers differ, the warning is one."""
-    (warned,) = found(tmp_path, studies.default_study()).warnings
-    assert (warned.count, warned.similar) == (2, True)
-
-
 def judged(tmp_path: Path, *rows: str) -> Verdict:
     """The verdict on a table of `depth,accuracy,seed,n_test`."""
     path = tmp_path / "table.csv"

@@ -50,7 +50,7 @@ def test_uncounted_operators_are_a_warning(tmp_path: Path) -> None:
     """A count that leaves operators out is never shown as if it were whole."""
     cells = studies.costs("mlp", (2,), uncounted_ops=["aten.lstm"])
     (warned,) = find(read_one(studies.write(tmp_path / "s.json", studies.document(cells)))).warnings
-    assert (warned.text, warned.count) == ("FLOPs do not include aten.lstm", 3)
+    assert (warned.text, warned.cells) == ("FLOPs do not include aten.lstm", 3)
 
 
 @pytest.mark.parametrize("strange", [None, "aten.lstm", {"aten.lstm": 2}, 7, [None, 7]])
