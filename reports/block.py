@@ -59,7 +59,9 @@ def setting_words(setting: Setting) -> str:
         "on {}": setting.device,
         "threads: {}": setting.threads,
         "run with {}": setting.variants and setting.variants.replace("+", ", "),
+        "{} matched": setting.match,
+        "to those of depth {}": setting.match_reference_depth,
         "machine: {}": setting.machine,
     }
     known = (words.format(value) for words, value in parts.items() if value is not None)
-    return ", ".join(known)
+    return ", ".join(known).replace("matched, to", "matched to")

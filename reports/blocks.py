@@ -166,6 +166,7 @@ def _excluded(row: Mapping[str, Any]) -> str:
         "batch_size": "batch {}",
         "dtype": "{}",
         "device": "{}",
+        "match": "{} matched",
         "task": "on {}",
         "seed": "seed {}",
     }

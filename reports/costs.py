@@ -1,8 +1,8 @@
 """What each depth costs, one table per family and setting.
 
-A setting is all that a latency or a memory figure depends on besides the network: batch size,
-dtype, device, threads, variants (compiled, checkpointed …) and machine. Figures of two settings
-never share a table.
+A setting is all that a latency or a memory figure depends on besides family and depth: batch size,
+dtype, device, threads, variants (compiled, checkpointed …), what widths were solved for, and
+machine. Figures of two settings never share a table.
 """
 
 import statistics
@@ -16,13 +16,20 @@ from .tables import Row, Tables, grouped, records
 
 @dataclass(frozen=True)
 class Setting:
-    """Where and how costs were measured; null where the file does not say."""
+    """Where and how costs were measured; null where the file does not say.
+
+    Attributes:
+        match: the cost for which widths were solved, that of `match_reference_depth`; null where
+            the family has its own.
+    """
 
     batch_size: int | None
     dtype: str | None
     device: str | None
     threads: int | None
     variants: str | None
+    match: str | None
+    match_reference_depth: int | None
     machine: str | None
 
 
@@ -89,6 +96,8 @@ def _setting(row: Row) -> Setting:
         row["device"],
         count("threads"),
         row["variants"],
+        row["match"],
+        count("match_reference_depth"),
         row["machine"],
     )
 
@@ -129,14 +138,38 @@ def median_of(rows: list[Row], name: str) -> float | None:
 
 
 def best_match(
-    candidates: Sequence[CostTable], depths: Collection[int], protocol: Mapping[str, Any]
+    candidates: Sequence[CostTable],
+    depths: Collection[int],
+    protocol: Mapping[str, Any],
+    parameters: Mapping[int, float | None],
 ) -> CostTable | None:
-    """The table that says most about these trainings.
+    """The table that says most about these trainings, of those that are of their networks.
 
     Same machine and device first (a latency of another machine answers another question), then the
     table that knows the latency of most depths, then the same dtype and batch size.
+
+    Args:
+        parameters: of the networks that were trained, by depth.
     """
-    return min(candidates, key=_mismatch(depths, protocol), default=None)
+    same = [table for table in candidates if _is_of(table, protocol, parameters)]
+    return min(same, key=_mismatch(depths, protocol), default=None)
+
+
+def _is_of(
+    table: CostTable, protocol: Mapping[str, Any], parameters: Mapping[int, float | None]
+) -> bool:
+    """Are these the costs of networks of the widths that were trained? They are where the widths
+    were chosen alike; else sizes tell."""
+    if _matched_otherwise(table.setting, protocol):
+        sizes = [(cost.parameters, parameters.get(cost.depth)) for cost in table.depths]
+        known = [(a, b) for a, b in sizes if a is not None and b is not None]
+        return bool(known) and all(a == b for a, b in known)
+    return True
+
+
+def _matched_otherwise(setting: Setting, protocol: Mapping[str, Any]) -> bool:
+    names = ("match", "match_reference_depth")
+    return any(getattr(setting, name) != protocol.get(name) for name in names)
 
 
 def _mismatch(
@@ -146,6 +179,7 @@ def _mismatch(
         known = [cost.depth for cost in table.depths if cost.latency_seconds is not None]
         setting = table.setting
         return (
+            _matched_otherwise(setting, protocol),
             setting.machine != protocol.get("machine"),
             setting.device != protocol.get("device"),
             -len(set(known) & set(depths)),

@@ -134,7 +134,8 @@ def _limited(verdict: Verdict, limits: Sequence[LimitsVerdict]) -> Verdict:
 
 def _costs_for(sweep: Sweep, costs: Sequence[CostTable]) -> CostTable | None:
     candidates = [table for table in costs if table.family == sweep.family]
-    return best_match(candidates, sweep.tried, sweep.protocol)
+    parameters = {depth: cost.parameters for depth, cost in sweep.training_costs.items()}
+    return best_match(candidates, sweep.tried, sweep.protocol, parameters)
 
 
 def _setting_notes(verdicts: Sequence[Verdict], others: Sequence[CostTable]) -> list[str]:

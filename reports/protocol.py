@@ -1,9 +1,9 @@
 """Which runs may be compared with each other.
 
 Runs that differ in more than depth and seed are never averaged. Of several protocols (batch size,
-epochs, what widths were solved for, dtype, device, machine) the one that covers most depths is
-taken; of several optimizers and learning rates the best at each depth, as a fair comparison of
-depths tunes each.
+epochs, steps or FLOPs, what widths were solved for, the learning rates that were tried, dtype,
+device, machine) the one that covers most depths is taken; of several optimizers and learning rates
+the best at each depth, as a fair comparison of depths tunes each.
 """
 
 import statistics
@@ -12,7 +12,18 @@ from typing import Any
 
 from .tables import SPLITS, Row, grouped
 
-PROTOCOL = ("metric", "batch_size", "epochs", "match", "dtype", "device", "machine")
+PROTOCOL = (
+    "metric", "batch_size", "epochs", "train_for", "match", "match_reference_depth", "tuned_from",
+    "dtype", "device", "machine",
+)  # fmt: skip
+# Of these one is chosen or none, and what a run has without.
+CHOSEN = {
+    "epochs": "",
+    "train_for": "",
+    "match": "the family's own width",
+    "match_reference_depth": "",
+    "tuned_from": "one learning rate",
+}
 TUNED = ("optimizer", "learning_rate", "weight_decay")
 # Summed over the rows, so the rows need an order: any total one.
 ORDERED_BY = (*PROTOCOL, *TUNED, "seed", *SPLITS, "status", "reason")
@@ -40,9 +51,19 @@ def _left_out(protocol: Mapping[str, Any], rows: Sequence[Row]) -> str:
     differing = [name for name in PROTOCOL if rows[0][name] != protocol[name]]
     runs = "1 run" if len(rows) == 1 else f"{len(rows)} runs"
     return (
-        f"{runs} with {settings_words(rows[0], differing)} left out: the verdict is for "
-        f"{settings_words(protocol, differing)}, which covers more."
+        f"{runs} with {_protocol_words(rows[0], differing)} left out: the verdict is for "
+        f"{_protocol_words(protocol, differing)}, which covers more."
     )
+
+
+def _protocol_words(values: Mapping[str, Any], names: Sequence[str]) -> str:
+    """As `settings_words`; what was not chosen is left out or said to be as it is without."""
+    said = [name for name in names if values[name] is not None or name not in CHOSEN]
+    usual = [CHOSEN[name] for name in names if values[name] is None and CHOSEN.get(name)]
+    rates = values["tuned_from"] if "tuned_from" in said else None
+    tuned = [f"a learning rate chosen from {min(rates):g} to {max(rates):g}"] if rates else []
+    settings = settings_words(values, [name for name in said if name != "tuned_from"])
+    return ", ".join(filter(None, [settings, *usual, *tuned])) or "no known training length"
 
 
 def settings_words(values: Mapping[str, Any], names: Iterable[str]) -> str:

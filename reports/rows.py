@@ -38,7 +38,8 @@ def cell_row(
     """One cell as a row of `Tables.cells`.
 
     Args:
-        params: `family, depth, pass, batch_size, dtype, device`, and `variants` if there are any.
+        params: `family, depth, pass, batch_size, dtype, device`, and `variants` and `match` if
+            there are any.
         where: the file and the row, for errors.
         stats: seconds an iteration under pytest-benchmark's names; empty if it was not timed.
         extra: `extra_info`.
@@ -51,6 +52,7 @@ def cell_row(
         "depth": whole(params.get("depth"), f"{where}: depth"),
         "batch_size": _optional_whole(params.get("batch_size"), f"{where}: batch_size"),
         "threads": number_or_none(extra.get("threads") if threads is None else threads),
+        "match_reference_depth": number_or_none(extra.get("match_reference_depth")),
         "peak_source": text_or_none(extra.get("peak_source")),
         "bound": text_or_none(extra.get("bound")),
         "uncounted_ops": _texts(extra.get("uncounted_ops")),

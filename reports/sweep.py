@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from .asked_for import with_asked_for
 from .cost_bounds import Bounds, of_mean
 from .estimates import ASSUMED_EXAMPLES, Estimate, Observations, estimate_depths
 from .held_equal import Held, settings_held
@@ -72,9 +73,10 @@ class Sweep:
 
 def sweeps(tables: Tables) -> tuple[Sweep, ...]:
     """One sweep per (family, task), in the order of their names."""
-    rows = in_order(records(tables.runs))
+    by_network = grouped(records(tables.runs), ("family", "task"))
     return tuple(
-        _sweep(family, task, group) for (family, task), group in grouped(rows, ("family", "task"))
+        _sweep(family, task, in_order(with_asked_for(group)))
+        for (family, task), group in by_network
     )
 
 

@@ -18,7 +18,7 @@ Row = dict[str, Any]
 # Above it a float no longer holds every whole number, and a table of 64 bits soon none.
 LARGEST_WHOLE = 2**53
 
-CELL_KEY = ("family", "depth", "pass", "batch_size", "dtype", "device", "variants")
+CELL_KEY = ("family", "depth", "pass", "batch_size", "dtype", "device", "variants", "match")
 # The columns of pytest-benchmark's statistics, in seconds an iteration.
 STATISTICS = {
     "median": "latency_seconds",
@@ -36,10 +36,12 @@ MEASURES = (
     "memory_share", "launch_share", "launch_seconds", "launch_seconds_per_layer", "energy_joules",
 )  # fmt: skip
 CELL_OBJECTS = (
-    "source", "machine", "family", "pass", "dtype", "device", "variants", "status", "reason",
-    "peak_source", "bound", "uncounted_ops", "warnings", "samples",
+    "source", "machine", "family", "pass", "dtype", "device", "variants", "match", "status",
+    "reason", "peak_source", "bound", "uncounted_ops", "warnings", "samples",
 )  # fmt: skip
-CELL_NUMBERS = ("batch_size", "threads", *STATISTICS.values(), *MEASURES)
+CELL_NUMBERS = (
+    "batch_size", "threads", "match_reference_depth", *STATISTICS.values(), *MEASURES,
+)  # fmt: skip
 
 # An accuracy and the number of examples behind it.
 SPLITS = {
@@ -66,7 +68,8 @@ class Tables:
 
     Attributes:
         cells: one row a measured or refused point; `flops` and `macs` are of the row's pass for its
-            whole batch, times are seconds an iteration, `latency_seconds` the median of `samples`.
+            whole batch, times are seconds an iteration, `latency_seconds` the median of `samples`;
+            `match` is the cost for which the width was solved, that of `match_reference_depth`.
         runs: one row a training; accuracies are fractions; `metric` is how a CSV named its column;
             `match` is the cost for which the `width` was solved, `tuned_from` the learning rates of
             which the run's was chosen.
