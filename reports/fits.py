@@ -5,7 +5,8 @@ known of all, and compared by what they say of the deepest depth when it is left
 nothing: best depth, sufficient depth and shape are those of the tests, as a saturating curve cannot
 see a turn. A curve is never drawn beyond twice the deepest depth.
 
-One point is left out, so the comparison is as noisy as that point.
+One point is left out, so the comparison is as noisy as that point: a form is called the best only
+where it is nearer to it than every other by more than the point's standard error.
 """
 
 import math
@@ -35,6 +36,7 @@ class Fit:
         shallowest, deepest: of the depths that it was fitted to.
         left_out_points: what the form, fitted to the others, says of the error at the deepest
             depth, less what was measured there; percentage points.
+        noise_points: the standard error of what was measured there; null if unknown.
     """
 
     form: str
@@ -42,6 +44,7 @@ class Fit:
     shallowest: int
     deepest: int
     left_out_points: float | None = None
+    noise_points: float | None = None
     reason: str | None = None
 
     def error_at(self, depth: float) -> float:
@@ -72,6 +75,7 @@ class Fit:
             "form": self.form,
             "parameters": dict(self.curve.parameters) if self.curve else None,
             "left_out_points": self.left_out_points,
+            "noise_points": self.noise_points,
             "curve": self.points() if self.curve else None,
             "reason": self.reason,
         }
@@ -82,10 +86,44 @@ def fits(estimates: Sequence[Estimate]) -> tuple[Fit, ...]:
     return tuple(_fit(form, estimates) for form in FORMS) if estimates else ()
 
 
-def best_fit(found: Sequence[Fit]) -> Fit | None:
-    """The one that says most rightly what the deepest depth's error is; null without any."""
-    judged = [each for each in found if each.left_out_points is not None]
-    return min(judged, key=lambda each: abs(each.left_out_points or 0.0), default=None)
+@dataclass(frozen=True)
+class BestFit:
+    """The form that says most rightly what the deepest depth's error is.
+
+    Attributes:
+        form: its name; null where that cannot be told, as `reason` says.
+    """
+
+    form: str | None
+    reason: str | None = None
+
+
+def best_fit(found: Sequence[Fit]) -> BestFit:
+    """The form that is nearest to the point that was left out, if it is by more than chance: that
+    point's standard error."""
+    ordered = sorted((each for each in found if each.left_out_points is not None), key=_miss)
+    if not ordered:
+        return BestFit(None, "there are too few depths to leave one out")
+    best, *others = ordered
+    noise = best.noise_points
+    if noise is None:
+        return BestFit(None, f"nothing is known of the noise at depth {best.deepest}")
+    if others and _miss(others[0]) - _miss(best) < noise:
+        return BestFit(None, _too_near(best, others[0], noise))
+    return BestFit(best.form)
+
+
+def _miss(fit: Fit) -> float:
+    """Percentage points, either way."""
+    return abs(fit.left_out_points or 0.0)
+
+
+def _too_near(best: Fit, second: Fit, noise: float) -> str:
+    return (
+        f"the {best.form} and the {second.form} curve miss depth {best.deepest}, left out, by "
+        f"{_miss(best):.2g} and {_miss(second):.2g} points: less apart than its standard error "
+        f"({noise:.2g} points)"
+    )
 
 
 def _fit(form: Form, estimates: Sequence[Estimate]) -> Fit:
@@ -95,7 +133,12 @@ def _fit(form: Form, estimates: Sequence[Estimate]) -> Fit:
         return Fit(form.name, None, shallowest, deepest, reason=reason)
     foretold = _fitted(form, estimates[:-1]).error_at(deepest)
     left_out = 100 * (foretold - (1 - estimates[-1].mean))
-    return Fit(form.name, _fitted(form, estimates), shallowest, deepest, left_out)
+    noise = _noise_points(estimates[-1])
+    return Fit(form.name, _fitted(form, estimates), shallowest, deepest, left_out, noise)
+
+
+def _noise_points(estimate: Estimate) -> float | None:
+    return None if estimate.raw is None else 100 * math.sqrt(estimate.raw.variance_of_mean)
 
 
 def _fitted(form: Form, estimates: Sequence[Estimate]) -> Curve:

@@ -104,6 +104,7 @@ class Verdict:
 
     def as_dict(self) -> dict[str, Any]:
         """The JSON verdict of the design, section 3."""
+        best = best_fit(self.fits)
         return {
             "family": self.family,
             "task": self.task,
@@ -125,7 +126,8 @@ class Verdict:
             "to_separate": [each.as_dict() for each in self.to_separate],
             "under_all_budgets": self.within_all.as_dict() if self.within_all else None,
             "fits": [each.as_dict() for each in self.fits],
-            "best_fit": best.form if (best := best_fit(self.fits)) else None,
+            "best_fit": best.form,
+            "best_fit_reason": best.reason,
             "pareto": {
                 cost: [each.as_dict() for each in points] for cost, points in self.pareto.items()
             },

@@ -123,7 +123,8 @@ def test_the_json_has_the_keys_of_the_contract(tmp_path: Path) -> None:
         "family", "task", "metric", "n_depths", "best_depth", "sufficient_depth",
         "confidence_set", "confidence", "shape", "declines_from", "censored",
         "gain_per_doubling", "under_budget", "limit", "notes", "margin", "within_margin",
-        "to_separate", "under_all_budgets", "fits", "best_fit", "pareto", "held_equal",
+        "to_separate", "under_all_budgets", "fits", "best_fit",
+        "best_fit_reason", "pareto", "held_equal",
     ]  # fmt: skip
     assert list(first["gain_per_doubling"][0]) == ["from", "to", "points", "low", "high"]
     (within,) = first["under_budget"]
