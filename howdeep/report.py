@@ -65,7 +65,7 @@ def report(
     """Say how deep the network should be: best and sufficient depth, their costs, what was tried.
 
     Exit code 0: fine; 1: no depth fits the budgets; 2: the input is wrong;
-    3: no result at all, or too little evidence for any verdict.
+    3: no result at all, too little evidence for any verdict, or what a budget bounds is unknown.
     """
     with _one_line_errors():
         findings = _find(files, budget or [], unit, margin)
@@ -74,6 +74,8 @@ def report(
         if text:
             write(_plain(findings), text)
     tolerate(sys.stdout)
+    if findings.no_answer:
+        typer.echo(f"howdeep report: {findings.no_answer}", err=True)
     if json_:
         typer.echo(json.dumps(findings.as_dict(), indent=2, allow_nan=False))
     elif markdown == "-":
@@ -122,14 +124,12 @@ def _plain(findings: Findings) -> str:
 def _print(findings: Findings) -> None:
     from reports.text import print_report
 
-    if findings.no_answer:
-        typer.echo(f"howdeep report: {findings.no_answer}", err=True)
     print_report(findings, sys.stdout)
 
 
 def _exit_code(findings: Findings) -> int:
-    if findings.empty:
+    if findings.empty or findings.affordable.fits is None:
         return CANNOT_TELL
-    if not findings.affordable:
+    if not findings.affordable.fits:
         return NOTHING_FITS
     return CANNOT_TELL if findings.undetermined else 0

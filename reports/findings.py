@@ -5,9 +5,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
+from .affordable import Affordable, affordable
 from .best_depth import judge
 from .budget import Budget, fits_all
-from .costs import CostTable, best_match, cost_tables
+from .costs import CostTable, DepthCost, best_match, cost_tables
 from .efficiency import EfficiencyTable, efficiency_tables
 from .limits import judge as judge_limits
 from .limits import subjects
@@ -36,7 +37,7 @@ class Findings:
         excluded: cells and runs without a result.
         warnings: of cells and runs.
         environments: the machine of each file.
-        affordable: some depth fits all budgets; true without budgets.
+        affordable: whether some depth fits all budgets; one does without budgets.
     """
 
     verdicts: tuple[Verdict, ...]
@@ -47,7 +48,7 @@ class Findings:
     excluded: tuple[Mapping[str, Any], ...]
     warnings: tuple[Warned, ...]
     environments: tuple[Mapping[str, Any], ...]
-    affordable: bool
+    affordable: Affordable
 
     @property
     def undetermined(self) -> bool:
@@ -64,14 +65,17 @@ class Findings:
 
     @property
     def no_answer(self) -> str | None:
-        """Why nothing can be said of depth, where runs or cells were tried; null where it can."""
+        """Why nothing can be said of depth, or why no depth fits the budgets; null where one
+        does."""
         ends = Counter(row["status"] for row in self.excluded if row["kind"] == "run")
         if self.verdicts and set(ends) == {"diverged"} and not self._judged:
             return (
                 f"all {ends['diverged']} runs diverged, so nothing can be said of depth: "
                 "try a lower learning rate (--lr)"
             )
-        return "nothing to report: no cell and no run has a result" if self.empty else None
+        if self.empty:
+            return "nothing to report: no cell and no run has a result"
+        return self.affordable.why
 
     @property
     def _judged(self) -> bool:
@@ -167,12 +171,20 @@ def _deepest_affordable(table: CostTable, budgets: Sequence[Budget]) -> int | No
 
 def _affordable(
     verdicts: Sequence[Verdict], costs: Sequence[CostTable], budgets: Sequence[Budget]
-) -> bool:
-    """Does some depth fit all budgets? True without budgets, and where no depth has an accuracy."""
+) -> Affordable:
+    """Does some depth fit all budgets, of those with an accuracy where there are runs? One does
+    without budgets, and where no depth has an accuracy."""
     if verdicts:
-        within = [each.within_all for each in verdicts if each.best_depth is not None]
-        return not within or any(each is None or each.depth is not None for each in within)
-    return not budgets or any(_deepest_affordable(table, budgets) is not None for table in costs)
+        judged = [each for each in verdicts if each.best_depth is not None]
+        asked = [(v.family, [r.cost for r in v.rows if r.accuracy is not None]) for v in judged]
+    else:
+        asked = [(table.family, list(table.depths)) for table in costs]
+    if not budgets or not asked:
+        return Affordable(fits=True)
+    by_family: dict[str, list[DepthCost]] = {}
+    for family, depths in asked:
+        by_family.setdefault(family, []).extend(depths)
+    return affordable(budgets, by_family)
 
 
 def excluded(tables: Tables) -> tuple[Mapping[str, Any], ...]:

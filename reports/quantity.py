@@ -51,5 +51,5 @@ def parse_quantity(text: str, unit: str) -> float:
         raise InputError(f"a number of {unit} was expected, with one of {known}; got {text!r}")
     value = float(match[1]) * factor
     if not 0 < value < math.inf:
-        raise InputError(f"a quantity above 0 was expected; got {text!r}")
+        raise InputError(f"a finite quantity above 0 was expected; got {text!r}")
     return value

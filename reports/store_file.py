@@ -34,7 +34,17 @@ def opened(path: Path) -> Iterator[sqlite3.Connection]:
             check_schema(source, schema)
             yield connection
     except sqlite3.Error as error:
-        raise InputError(f"{source}: cannot be read as a store of howdeep ({error})") from None
+        raise InputError(
+            f"{source}: cannot be read as a store of howdeep ({error}); "
+            f"{_what_to_do(source, error)}"
+        ) from None
+
+
+def _what_to_do(source: str, error: sqlite3.Error) -> str:
+    """The primary code is in the lowest byte."""
+    if getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_CORRUPT:
+        return f"it is left as it is: `sqlite3 {source} .recover` may still read some of it"
+    return "it is left as it is: name another file"
 
 
 def _connection(path: Path) -> sqlite3.Connection:
@@ -50,5 +60,7 @@ def parsed(source: str, text: str) -> Mapping[str, Any]:
     try:
         value = json.loads(text, parse_constant=lambda _: None)
     except (json.JSONDecodeError, TypeError):
-        raise InputError(f"{source}: a row of the store is not JSON; was it edited?") from None
+        raise InputError(
+            f"{source}: a row of the store is not JSON: it is damaged or was edited"
+        ) from None
     return value if isinstance(value, Mapping) else {}

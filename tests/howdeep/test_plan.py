@@ -210,7 +210,7 @@ def test_json_is_all_that_is_printed() -> None:
         (("plan_net.py:frozen", "--depths", "2"), "nothing to train"),
         (("plan_net.py:leaving", "--depths", "2"), "no such network"),
         (("mlp", "--memory", "much"), "--memory: a number of bytes was expected"),
-        (("mlp", "--memory", "0GiB"), "--memory: a quantity above 0"),
+        (("mlp", "--memory", "0GiB"), "--memory: a finite quantity above 0"),
         (("mlp", "--memory=-3GiB"), "--memory"),
         (("mlp", "--memory", "24GiB/s"), "--memory"),
         (("mlp", "--largest-batch"), "--largest-batch needs a limit: add --memory, such as 24GiB"),

@@ -117,14 +117,54 @@ def test_runs_without_costs_are_shown(tmp_path: Path) -> None:
     assert "of depth" in result.output
 
 
-def test_nothing_within_the_budget_is_exit_code_1(study: Path) -> None:
-    """The smallest need is said."""
-    result = howdeep_report(study, "--budget", "latency=1us")
+@pytest.mark.parametrize(
+    ("budgets", "line"),
+    [
+        (
+            ["latency=1us"],
+            "no depth has a forward latency of at most 0.001 ms; the nearest is depth 2 of mlp, "
+            "with 0.2 ms",
+        ),
+        (
+            ["latency=1us,memory=10.5MB"],
+            "no depth has a forward latency of at most 0.001 ms and a peak memory of a step of at "
+            "most 10.5 MB; the nearest is depth 2 of mlp, with 0.2 ms and 11 MB",
+        ),
+        (  # at no depth is all known that is bounded, but a part of it is too much
+            ["latency=1us", "energy=1J"],
+            "no depth has a forward latency of at most 0.001 ms and an energy of a forward pass of "
+            "at most 1 J",
+        ),
+    ],
+)
+@pytest.mark.parametrize("form", [[], ["--json"], ["--markdown", "-"]], ids=["", "json", "md"])
+def test_nothing_within_the_budget_is_exit_code_1(
+    study: Path, budgets: list[str], line: str, form: list[str]
+) -> None:
+    """One line names the nearest, beside the report in whatever form."""
+    result = howdeep_report(study, *form, *(x for each in budgets for x in ("--budget", each)))
     assert result.exit_code == 1
-    words = " ".join(result.output.split())
-    assert (
-        "No depth has a forward latency of at most 0.001 ms: the smallest need is 0.2 ms" in words
+    assert result.stderr == f"howdeep report: {line}\n"
+    assert json.loads(result.stdout) if form == ["--json"] else result.stdout
+    if len(budgets) == 1 and not form:
+        words = " ".join(result.stdout.split())
+        assert "No depth has a forward latency of at most 0.001 ms: the smallest need is" in words
+
+
+@pytest.mark.parametrize("trained", [True, False], ids=["runs and costs", "costs"])
+def test_a_budget_on_what_is_not_known_is_exit_code_3(tmp_path: Path, trained: bool) -> None:
+    """Whether a depth fits cannot be told: one line says what was not measured. What is known
+    decides where it can."""
+    runs = studies.runs("mlp", studies.MLP) if trained else ()
+    path = studies.write(tmp_path / "study.json", studies.document(studies.costs("mlp"), runs))
+    result = howdeep_report(path, "--budget", "energy=1J", "--budget", "latency=5ms")
+    assert result.exit_code == 3
+    assert result.stderr == (
+        "howdeep report: whether any depth has an energy of a forward pass of at most 1 J and a "
+        "forward latency of at most 5 ms is unknown: an energy of a forward pass was not measured\n"
     )
+    assert howdeep_report(path, "--budget", "energy=1J", "--budget", "latency=1us").exit_code == 1
+    assert howdeep_report(path, "--budget", "latency=5ms").exit_code == 0
 
 
 def test_nothing_to_report_is_exit_code_3(tmp_path: Path) -> None:
@@ -177,11 +217,13 @@ def test_runs_that_all_diverged_are_no_answer(
     document = studies.document(measured, diverged(seeds=2))
     path = studies.write(tmp_path / "study.json", document)
     result = howdeep_report(path, *budget)
-    assert result.exit_code == 3
-    assert result.stderr.splitlines() == [
+    line = (
         "howdeep report: all 6 runs diverged, so nothing can be said of depth: try a lower "
-        "learning rate (--lr)"
-    ]
+        "learning rate (--lr)\n"
+    )
+    assert (result.exit_code, result.stderr) == (3, line)
+    as_json = howdeep_report(path, "--json", *budget)
+    assert (as_json.exit_code, as_json.stderr) == (3, line)
     assert "All 6 runs diverged: try a lower learning rate (--lr)." in result.stdout
     assert "held equal: width 24, 10 epochs" in result.stdout
     assert ("0.200 (0.006)" in result.stdout) == bool(measured)
@@ -265,6 +307,19 @@ def newer_store(path: Path) -> None:
         connection.execute("PRAGMA user_version=2")
 
 
+def damaged_store(path: Path) -> None:
+    """A store of which the second half is lost."""
+    studies.write_store(path, studies.default_study())
+    content = path.read_bytes()
+    path.write_bytes(content[: len(content) // 2])
+
+
+def edited_store(path: Path) -> None:
+    """A store with half a row."""
+    with closing(studies.write_store(path, studies.default_study(), close=False)) as connection:
+        connection.execute("UPDATE records SET row = substr(row, 1, 50)")
+
+
 def empty_database(path: Path) -> None:
     """An SQLite file of somebody else."""
     with closing(sqlite3.connect(path)) as connection:
@@ -305,6 +360,8 @@ BAD_FILES = {
     ),
     "no schema": ("x.json", text('{"howdeep": {}}'), "schema must be a number from 1; got None"),
     "newer store": ("x.sqlite", newer_store, "schema 2 is newer than 1"),
+    "damaged store": ("x.sqlite", damaged_store, "malformed.*; it is left as it is: .*recover"),
+    "edited store": ("x.sqlite", edited_store, "not JSON: it is damaged or was edited"),
     "another database": ("x.sqlite", empty_database, "no store of howdeep"),
     "broken database": (
         "x.db",
@@ -366,6 +423,8 @@ def test_a_unit_against_the_column_is_refused(tmp_path: Path) -> None:
     [
         "speed=5", "latency=fast", "latency=5GiB", "memory=-1GB", "latency=0", "latency=nan",
         "train_time=inf", "energy=5W", "latency=5ms,latency=2ms", "latency=5ms,",
+        "latency=5ms,latency=5ms", "latency=5 lightyears", "latency>5ms", "latency=5,ms",
+        "flops=1Q", "memory=1e400B", "",
     ],
 )  # fmt: skip
 def test_a_bad_budget_is_one_line_and_exit_code_2(study: Path, budget: str) -> None:
@@ -374,6 +433,15 @@ def test_a_bad_budget_is_one_line_and_exit_code_2(study: Path, budget: str) -> N
     assert result.exit_code == 2
     (line,) = result.stderr.splitlines()
     assert "--budget" in line
+
+
+def test_two_bounds_on_one_cost_are_refused(study: Path) -> None:
+    """Which was meant cannot be known; both are named."""
+    result = howdeep_report(study, "--budget", "memory=1GB", "--budget", "flops=1M,memory=2GB")
+    assert result.exit_code == 2
+    assert result.stderr == (
+        "howdeep report: --budget: one bound on memory was expected; got memory=1GB, memory=2GB\n"
+    )
 
 
 def test_an_old_report_survives_bad_input(tmp_path: Path) -> None:

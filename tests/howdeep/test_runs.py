@@ -356,8 +356,11 @@ def spoil(how: str) -> None:
     ("how", "words"),
     [
         ("newer", "schema 99 is newer than 1, which this howdeep reads: upgrade howdeep"),
-        ("damaged", "cannot be read as a store of howdeep"),
-        ("text", "cannot be read as a store of howdeep"),
+        (
+            "damaged",
+            "malformed); it is left as it is: `sqlite3 results/howdeep.sqlite .recover` may",
+        ),
+        ("text", "cannot be read as a store of howdeep (file is not a database); it is left"),
     ],
 )
 @pytest.mark.parametrize("command", ["list", "show 20", "export", "prune --status failed --yes"])

@@ -288,7 +288,7 @@ def test_budgets_that_each_fit_may_not_fit_together(tmp_path: Path) -> None:
         "nearest": {"depth": 8, "needs": {"latency_seconds": pytest.approx(0.0008),
                                           "train_seconds": 1.0}},
     }  # fmt: skip
-    assert not findings.affordable
+    assert findings.affordable.fits is False
     assert (
         "No depth fits all budgets together: the nearest is depth 8, with a forward latency of "
         "0.8 ms and a training time of 1 s."
