@@ -90,6 +90,7 @@ def trainings(family: Family, depth: int, chosen: Setting, options: Options) -> 
             seed=seed,
             epochs=chosen.epochs,
             steps=chosen.steps,
+            train_for=str(options.train_for) if options.train_for else None,
             match=chosen.match,
             optimizer=options.optimizer,
             learning_rate=options.learning_rate,

@@ -115,8 +115,9 @@ class Training:
         epochs: passes over the training data; `steps` end within the last of them.
         treatments: specs of what is changed besides (`l1:strength=1e-05`), see `train.treatments`.
         steps: optimizer steps, where these were chosen and not the epochs.
+        train_for: what was chosen instead of epochs, such as `3000steps` or `1e+12flops`.
         match: where the width was solved for; else it is the family's own.
-        tuned_from: the learning rates of which this one was chosen, if it was.
+        tuned_from: the learning rates that were tried, if they were, for this one to be chosen.
         curves: evaluate on the validation split along the training too, at most twenty times.
         test: look at the test split; where there is no validation split, it is looked at anyway.
     """
@@ -135,6 +136,7 @@ class Training:
     threads: int
     treatments: tuple[str, ...] = ()
     steps: int | None = None
+    train_for: str | None = None
     match: Match | None = None
     tuned_from: tuple[float, ...] = ()
     curves: bool = False
@@ -341,11 +343,11 @@ class RunRecord:
 
     Attributes:
         knobs: of the family, as its spec has them, with defaults.
-        epochs: None where steps or training FLOPs were chosen.
+        epochs: None where steps or training FLOPs were chosen; `train_for` then says how many.
         steps: optimizer steps that were taken.
         match, width, match_reference_depth, match_ratio: as in `Match`, where the width was solved
             for; `width` is then the knob's value at this depth.
-        tuned_from: the learning rates of which this one was chosen, if it was.
+        tuned_from: the learning rates that were tried, if they were, for this one to be chosen.
         way: how it was trained: `plain`, or `stacked` with others of its depth.
         stack: networks that were trained together, 1 if plain.
         way_reason: why that way, in words.
@@ -372,6 +374,7 @@ class RunRecord:
     threads: int
     status: str
     treatments: tuple[str, ...] = ()
+    train_for: str | None = None
     match: str | None = None
     width: int | None = None
     match_reference_depth: int | None = None

@@ -22,7 +22,7 @@ KEY_LETTERS = 8
 
 _LISTED = (
     "family", "depth", "task", "seed", "pass", "status", "train_accuracy", "validation_accuracy",
-    "test_accuracy", "epochs", "steps", "match", "width", "learning_rate", "treatments",
+    "test_accuracy", "epochs", "train_for", "match", "width", "learning_rate", "treatments",
 )  # fmt: skip
 _PERCENTAGES = {
     "train_accuracy": "train %",
@@ -163,17 +163,11 @@ def _percent(name: str) -> Callable[[Kept], Any]:
     return words
 
 
-def _steps(record: Kept) -> Any:
-    """Where they were chosen; else they follow from the epochs."""
-    return record.get("steps") if record.get("epochs") is None else None
-
-
 _COLUMNS: Columns = {
     "key": lambda record: record.key[:KEY_LETTERS],
     "study": lambda record: record.study,
     "kind": lambda record: record.kind,
     **{_PERCENTAGES.get(n, n): _percent(n) if n in _PERCENTAGES else _field(n) for n in _LISTED},
-    "steps": _steps,
     "kept (UTC)": lambda record: (record.kept_at or "")[:_MINUTES],
 }
 

@@ -14,7 +14,7 @@ from .tables import Row
 
 SETTINGS = (
     "match", "epochs", "steps", "optimizer", "learning_rate", "tuned_from", "weight_decay",
-    "batch_size", "n_train",
+    "batch_size", "n_train", "stack",
 )  # fmt: skip
 """Columns of a run; its knobs come before them."""
 

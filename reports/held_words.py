@@ -18,6 +18,7 @@ WORDS = {
     "weight_decay": "weight decay {}",
     "batch_size": "batch {}",
     "n_train": "{} training samples",
+    "stack": "{} networks trained together",
     "seeds": "{} a depth",
     "flops": "FLOPs of a sample",
     "train_flops": "training FLOPs",
@@ -53,6 +54,8 @@ def _equal(held: Held) -> str:
     if held.name not in WORDS and held.name not in WIDTHS:
         return ""
     (value,) = held.values
+    if (held.name, value) == ("stack", 1):
+        return ""
     return _named(held.name, _plain(len(value) if held.name == "tuned_from" else value))
 
 

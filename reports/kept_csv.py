@@ -6,7 +6,7 @@ split; `split` says which, and `n_test` is the number of examples behind it.
 
 import csv
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from .kept import Kept
@@ -15,12 +15,13 @@ from .kept import Kept
 USED = ("family", "task", "depth", "seed", "accuracy_fraction", "n_test", "train_accuracy",
         "parameters")  # fmt: skip
 SETTINGS = (
-    "epochs", "steps", "match", "match_reference_depth", "width", "optimizer", "learning_rate",
-    "tuned_from", "weight_decay", "batch_size", "dtype", "device", "threads", "treatments",
+    "epochs", "train_for", "match", "match_reference_depth", "width", "optimizer",
+    "learning_rate", "tuned_from", "weight_decay", "batch_size", "dtype", "device", "threads",
+    "treatments",
 )  # fmt: skip
 _OTHERS = (
     "status", "reason", "validation_accuracy", "test_accuracy", "train_loss", "validation_loss",
-    "test_loss", "match_ratio", "train_seconds", "train_flops",
+    "test_loss", "steps", "match_ratio", "train_seconds", "train_flops",
 )  # fmt: skip
 COLUMNS = (*USED, "split", *SETTINGS, *_OTHERS, "kept_at", "study", "key")
 
@@ -49,22 +50,14 @@ def _line(record: Kept) -> dict[str, Any]:
     }
 
 
-def _chosen(record: Kept) -> Iterator[tuple[str, str]]:
-    """The settings with their values. Steps follow from the epochs where these were chosen, and a
-    run that did not finish took fewer."""
-    told = record.get("epochs") is None and record.get("status") == "ok"
-    for name in SETTINGS:
-        if name != "steps" or told:
-            yield name, str(record.get(name) or None)
-
-
 def mixed(records: Sequence[Kept]) -> list[str]:
     """The settings in which runs of one family, task and depth differ: in a table they would be
     taken for seeds of one."""
-    found: dict[tuple[Any, ...], set[tuple[str, Any]]] = {}
+    found: dict[tuple[Any, ...], set[tuple[str, str]]] = {}
     for record in records:
         place = tuple(record.get(name) for name in ("family", "task", "depth"))
-        found.setdefault(place, set()).update(_chosen(record))
+        chosen = {(name, str(record.get(name) or None)) for name in SETTINGS}
+        found.setdefault(place, set()).update(chosen)
     return [
         name
         for name in SETTINGS

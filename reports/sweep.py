@@ -5,7 +5,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from .asked_for import with_asked_for
 from .cost_bounds import Bounds, of_mean
 from .estimates import ASSUMED_EXAMPLES, Estimate, Observations, estimate_depths
 from .held_equal import Held, settings_held
@@ -74,10 +73,7 @@ class Sweep:
 def sweeps(tables: Tables) -> tuple[Sweep, ...]:
     """One sweep per (family, task), in the order of their names."""
     by_network = grouped(records(tables.runs), ("family", "task"))
-    return tuple(
-        _sweep(family, task, in_order(with_asked_for(group)))
-        for (family, task), group in by_network
-    )
+    return tuple(_sweep(family, task, in_order(group)) for (family, task), group in by_network)
 
 
 def _sweep(family: str, task: str | None, rows: list[Row]) -> Sweep:

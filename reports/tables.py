@@ -50,13 +50,14 @@ SPLITS = {
     "train_accuracy": "n_train",
 }
 RUN_TEXTS = (
-    "family", "task", "metric", "optimizer", "match", "dtype", "device", "status", "reason",
+    "family", "task", "metric", "optimizer", "train_for", "match", "dtype", "device", "status",
+    "reason",
 )  # fmt: skip
 RUN_OBJECTS = (
     "source", "machine", "knobs", "loss_curve", "tuned_from", "warnings", *RUN_TEXTS,
 )  # fmt: skip
 RUN_NUMBERS = (
-    "seed", "learning_rate", "weight_decay", "batch_size", "epochs", "steps", "width",
+    "seed", "learning_rate", "weight_decay", "batch_size", "epochs", "steps", "stack", "width",
     "match_reference_depth", *SPLITS, *SPLITS.values(), "train_loss", "validation_loss",
     "test_loss", "train_seconds", "train_flops", "parameters",
 )  # fmt: skip
@@ -71,8 +72,9 @@ class Tables:
             whole batch, times are seconds an iteration, `latency_seconds` the median of `samples`;
             `match` is the cost for which the width was solved, that of `match_reference_depth`.
         runs: one row a training; accuracies are fractions; `metric` is how a CSV named its column;
-            `match` is the cost for which the `width` was solved, `tuned_from` the learning rates of
-            which the run's was chosen.
+            `train_for` is what was chosen instead of epochs, `match` the cost for which the `width`
+            was solved, `tuned_from` the learning rates that were tried, `stack` the number of
+            networks that were trained together.
         limits: evidence rows on what stops a network, one row a trial or a probe.
         environments: the machine of each file, as the file gives it.
         notes: what the reader assumed or left out, in words.

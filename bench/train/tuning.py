@@ -86,9 +86,7 @@ class Tuning:
 
     def _chosen(self, group: tuple[Training, ...]) -> list[Training]:
         tried = trials(group[0])
-        found = best(self._trials.wait(tried))
-        if found is None:
-            return list(group)
+        found = best(self._trials.wait(tried)) or group[0]
         rates = tuple(trial.learning_rate for trial in tried)
         return [
             replace(seed, learning_rate=found.learning_rate, tuned_from=rates) for seed in group

@@ -170,7 +170,7 @@ def test_a_run_is_one_flat_row_of_the_contract() -> None:
     "record",
     [
         dataclasses.replace(CELL, match=MATCH),
-        dataclasses.replace(TRAINING, match=MATCH, steps=9),
+        dataclasses.replace(TRAINING, match=MATCH, steps=9, train_for="9steps"),
         MATCH,
     ],
     ids=["cell", "training", "match"],

@@ -219,7 +219,7 @@ MATCHED = {"match": "parameters", "match_reference_depth": 4, "match_ratio": 1.0
     ("changes", "differing"),
     [
         (MATCHED, "match, match_reference_depth, width"),
-        ({"epochs": None, "steps": 300}, "epochs"),
+        ({"epochs": None, "train_for": "300steps", "steps": 300}, "epochs, train_for"),
         ({"epochs": 5, "steps": 300}, ""),
         ({"status": "diverged", "epochs": 5, "steps": 3}, ""),
         ({"tuned_from": (0.001, 0.01)}, "tuned_from"),
@@ -246,22 +246,23 @@ def test_runs_of_other_numbers_of_steps_are_told(folder: Path) -> None:
     """Where the steps were chosen."""
     store = Store(folder / STORE, document=dict, resume=False)
     for key, seed, steps in (("e", 0, 300), ("b", 1, 300), ("9", 2, 400)):
-        store.keep("run", key * 32, run_row(2, seed, epochs=None, steps=steps))
+        chosen = {"epochs": None, "train_for": f"{steps}steps", "steps": steps}
+        store.keep("run", key * 32, run_row(2, seed, **chosen))
         said = howdeep("export", "--study", "3").stderr
-        assert ("differ in steps, and" in said) == (steps == 400)
+        assert ("differ in train_for, and" in said) == (steps == 400)
 
 
 def test_the_list_tells_widths_and_steps_that_were_chosen(folder: Path) -> None:
-    """Of runs and of cells; as steps of a run in epochs follow from these, they have no column."""
-    assert "steps" not in howdeep("list").stdout
+    """Of runs and of cells; a run in epochs has no such column."""
+    assert "train_for" not in howdeep("list").stdout
     store = Store(folder / STORE, document=dict, resume=False)
-    store.keep("run", "e" * 32, run_row(2, 0, **MATCHED, epochs=None, steps=321))
+    store.keep("run", "e" * 32, run_row(2, 0, **MATCHED, epochs=None, train_for="321steps"))
     params = {"family": "mlp", "depth": 4, "pass": "step", "match": "parameters"}
     match = {"cost": "parameters", "width": 12}
     cell = {"params": params, "match": match, "extra_info": {"width": 12}, "status": "ok"}
     store.keep("cell", "b" * 32, cell)
     run, cell = printed("list", "--study", "3", "--kind", "run", "--kind", "cell")["records"]
-    assert (run["match"], run["width"], run["steps"]) == ("parameters", 12, 321)
+    assert (run["match"], run["width"], run["train_for"]) == ("parameters", 12, "321steps")
     assert (cell["match"], cell["width"]) == ("parameters", 12)
     assert "321" in howdeep("list", "--study", "3").stdout
 

@@ -11,7 +11,7 @@ import pytest
 from typer.testing import CliRunner
 
 from bench.records import plain
-from bench.train.runs import Runs
+from bench.train.recorder import Recorder
 from bench.train.store import Store
 from howdeep.app import app
 from howdeep.runs_table import PLURALS
@@ -20,7 +20,7 @@ from tests.bench.train.small import training
 
 ROOT = Path(__file__).parents[2]
 # Calls that name a kind, and the place or the word at which they do.
-NAMING: dict[str, int | str] = {"keep": 0, "of_kind": 0, "Runs": "kind"}
+NAMING: dict[str, int | str] = {"keep": 0, "of_kind": 0, "Recorder": "kind"}
 
 
 def written(room: str) -> Iterator[str]:
@@ -51,7 +51,7 @@ def _named(call: ast.Call) -> ast.expr | None:
 
 def test_every_kind_that_is_written_is_known() -> None:
     """A new one is found here before a store holds records that no command shows."""
-    default = inspect.signature(Runs).parameters["kind"].default
+    default = inspect.signature(Recorder).parameters["kind"].default
     assert {default, *written("bench"), *written("howdeep")} == set(KINDS)
     assert tuple(PLURALS) == KINDS
     assert set(TRAININGS) < set(KINDS)
