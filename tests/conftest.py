@@ -11,7 +11,6 @@ def pytest_configure(config: pytest.Config) -> None:
 ON_DEMAND = {
     "drill": "fifty kills of a sweep, minutes: `tox -e drill`",
     "planted": "an hour of trainings: `tox -e planted`",
-    "searched": "an hour of trainings: `tox -e searched`",
     "simulated": "minutes of simulations: `tox -e simulated`",
 }
 
