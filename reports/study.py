@@ -28,10 +28,10 @@ def read_one(path: str | Path, unit: str | None = None) -> Tables:
         InputError: one line that names the file, what is wrong with it, and what to do.
     """
     path = Path(path)
-    content = _content(path)
+    content = content_of(path)
     if content.startswith(MAGIC):
         return read_store(path)
-    text = _text(path, content)
+    text = text_of(path, content)
     if text.lstrip()[0] in "{[":
         return read_json(str(path), text)
     if path.suffix == ".json":
@@ -39,7 +39,8 @@ def read_one(path: str | Path, unit: str | None = None) -> Tables:
     return read_csv(str(path), text, unit)
 
 
-def _content(path: Path) -> bytes:
+def content_of(path: Path) -> bytes:
+    """The bytes of a file; an error that names it where it cannot be read."""
     try:
         return path.read_bytes()
     except FileNotFoundError:
@@ -50,7 +51,8 @@ def _content(path: Path) -> bytes:
         raise InputError(f"{path}: cannot be read ({error.strerror})") from None
 
 
-def _text(path: Path, content: bytes) -> str:
+def text_of(path: Path, content: bytes) -> str:
+    """The text of a file that is not empty, without a byte order mark."""
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError:

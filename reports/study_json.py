@@ -18,7 +18,11 @@ KEPT = "what was measured is kept in the store: `pytest bench --resume` finishes
 
 def read_json(source: str, text: str) -> Tables:
     """The tables of a JSON text; source: the file's name, for rows and errors."""
-    document = _document(source, text)
+    return tables_of(source, parse_document(source, text))
+
+
+def tables_of(source: str, document: Mapping[str, Any]) -> Tables:
+    """The tables of a parsed file; see `read_json`."""
     if document.get("howdeep") is None:
         return _foreign_tables(source, document)
     ours = mapping(document["howdeep"])
@@ -74,7 +78,8 @@ def machine_name(environment: Mapping[str, Any]) -> str | None:
     return ", ".join(str(mapping(part).get("name", part)) for part in parts if part) or None
 
 
-def _document(source: str, text: str) -> Mapping[str, Any]:
+def parse_document(source: str, text: str) -> Mapping[str, Any]:
+    """A pytest-benchmark file as an object; bare NaN and Infinity are null."""
     try:
         # NaN and Infinity are no JSON, yet pytest-benchmark writes them: they are unknown numbers.
         document = json.loads(text, parse_constant=lambda _: None)
