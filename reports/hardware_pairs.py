@@ -36,10 +36,11 @@ class Pair:
 
 @dataclass(frozen=True)
 class Mean:
-    """The ratios of one series, or of all: time over that of the base.
+    """The ratios of one series, of one pass or of all: time over that of the base.
 
     Attributes:
-        series: null for all cells together.
+        series: null for several together.
+        pass_: null for all cells together, and for benchmarks that have none.
         faster, slower, undecided: cells; the first two only where the interval excludes 1.
         covers: `processes` if every interval holds for another process too, else `rounds`; null
             where there is no interval at all.
@@ -47,6 +48,7 @@ class Mean:
 
     machine: str
     series: Series | None
+    pass_: str | None
     geometric_mean: float
     smallest: float
     largest: float
@@ -99,7 +101,7 @@ def _rank(point: Point) -> tuple[tuple[str, ...], int, str]:
 
 
 def means(found: Sequence[Pair]) -> tuple[Mean, ...]:
-    """One a machine and series, and after each machine's its mean over all cells."""
+    """Of each machine one a series, one a pass, and one of all cells."""
     machines = dict.fromkeys(pair.machine for pair in found)
     return tuple(each for machine in machines for each in _means_of(machine, found))
 
@@ -107,17 +109,22 @@ def means(found: Sequence[Pair]) -> tuple[Mean, ...]:
 def _means_of(machine: str, found: Sequence[Pair]) -> Iterable[Mean]:
     ours = [pair for pair in found if pair.machine == machine]
     for series in dict.fromkeys(pair.series for pair in ours):
-        yield _mean(machine, series, [pair.ratio for pair in ours if pair.series == series])
-    yield _mean(machine, None, [pair.ratio for pair in ours])
+        yield _mean(machine, [pair for pair in ours if pair.series == series], series, series.pass_)
+    for name in _PASSES:
+        if of_pass := [pair for pair in ours if pair.series.pass_ == name]:
+            yield _mean(machine, of_pass, None, name)
+    yield _mean(machine, ours, None, None)
 
 
-def _mean(machine: str, series: Series | None, ratios: Sequence[Ratio]) -> Mean:
+def _mean(machine: str, found: Sequence[Pair], series: Series | None, pass_: str | None) -> Mean:
+    ratios = [pair.ratio for pair in found]
     verdicts = [ratio.verdict for ratio in ratios]
     covers = {ratio.covers for ratio in ratios} - {None}
     values = [ratio.value for ratio in ratios]
     return Mean(
         machine=machine,
         series=series,
+        pass_=pass_,
         geometric_mean=exp(statistics.fmean(map(log, values))),
         smallest=min(values),
         largest=max(values),

@@ -1,0 +1,92 @@
+"""What a comparison of machines leaves out and why, and what its reader should know of it."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from .budget import Budget
+from .findings import excluded
+from .hardware_budgets import Affordable
+from .hardware_cells import Points
+from .hardware_pairs import series_rank
+from .machines import Machine
+from .price import Price
+
+
+@dataclass(frozen=True)
+class Excluded:
+    """What a machine's files hold that is not compared, and why."""
+
+    machine: str
+    what: str
+    why: str
+
+
+def holding(points: Points) -> str:
+    """What a machine has: `mlp, resnet (forward, step; depth 2 to 32; batch 128; fp32)`."""
+    series = sorted({point.series for point in points.by_key.values()}, key=series_rank)
+    names = sorted(key.name for key in points.by_key if key.name is not None)
+    if names:
+        more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+        return ", ".join(names[:3]) + more
+    if not series:
+        return "no timed cell"
+    depths = sorted({key.depth for key in points.by_key if key.depth is not None})
+    parts = (
+        ", ".join(dict.fromkeys(each.pass_ or "" for each in series)),
+        f"depth {depths[0]}" + (f" to {depths[-1]}" if len(depths) > 1 else ""),
+        "batch " + " and ".join(dict.fromkeys(str(each.batch_size) for each in series)),
+        " and ".join(dict.fromkeys(str(each.dtype) for each in series)),
+        *dict.fromkeys(each.variants for each in series if each.variants),
+    )
+    return f"{', '.join(dict.fromkeys(each.family for each in series))} ({'; '.join(parts)})"
+
+
+def left_out(machines: Sequence[Machine], points: Sequence[Points]) -> Iterator[Excluded]:
+    """Impossible statistics, cells in several settings, cells and runs without a result."""
+    for machine, theirs in zip(machines, points, strict=True):
+        for name, why in machine.flawed:
+            yield Excluded(machine.name, name, why)
+        for words in theirs.mixed:
+            yield Excluded(
+                machine.name, words, "measured in more than one of these: which to take?"
+            )
+        for row in excluded(machine.tables):
+            network = f"{row['family']} {row.get('pass') or 'training'} at depth {row['depth']}"
+            reason = f" ({row['reason']})" if row["reason"] else ""
+            yield Excluded(machine.name, network, f"{row['status']}{reason}")
+
+
+def notes_on(
+    machines: Sequence[Machine],
+    points: Sequence[Points],
+    budgets: Sequence[Budget],
+    prices: Sequence[Price],
+    afforded: Sequence[Affordable],
+) -> Iterator[str]:
+    """What a reader should know beside the figures."""
+    for machine in machines:
+        yield from (f"{machine.name}: {note}" for note in machine.tables.notes)
+    if any(key.name for each in points for key in each.by_key):
+        yield (
+            "Not every file is a study of howdeep: benchmarks are matched by their names, and "
+            "nothing is said of depth."
+        )
+    if any(not each.by_key for each in points):
+        names = ", ".join(each.machine for each in points if not each.by_key)
+        yield f"No timed cell: {names}."
+    yield from _borrowed(afforded)
+    if budgets and not any(each.task or each.accuracies_of for each in afforded):
+        yield "There are no accuracies: of a budget only the deepest depth that fits is said."
+    if prices and not any(len(machine.tables.runs) for machine in machines):
+        yield "There are no trainings, so a training run has no price."
+
+
+def _borrowed(afforded: Sequence[Affordable]) -> Iterator[str]:
+    """Whose accuracies stand for whom."""
+    lent: dict[str, list[str]] = {}
+    for each in afforded:
+        if each.accuracies_of is not None and each.accuracies_of != each.machine:
+            lent.setdefault(each.accuracies_of, []).append(each.machine)
+    for lender, borrowers in lent.items():
+        names = ", ".join(dict.fromkeys(borrowers))
+        yield f"The accuracies of {lender} stand for {names} too, where there were no trainings."

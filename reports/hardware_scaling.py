@@ -1,0 +1,175 @@
+"""How a machine's time goes with depth: a fixed overhead and a time per layer, and where the lines
+of two machines cross.
+
+The line is fitted by least squares with weights 1/time^2, since the noise of a time is a share of
+it: a deep cell does not outvote the shallow ones. Its intervals come from how far the depths lie
+off the line (Student's t), so they hold both noise and what is not straight. Where two lines cross
+is a ratio of two uncertain numbers, and has Fieller's interval (Fieller 1954): it may be unbounded,
+which means that the slopes cannot be told apart. Nothing is said of depths beyond twice the deepest
+or below half the shallowest.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.stats import t
+
+from .estimates import ALPHA
+from .hardware_cells import Point, Points, Series
+
+FEWEST_DEPTHS = 3
+# How far beyond what was measured a line is believed.
+FARTHEST = 2.0
+# A depth that lies farther off its line, as a share of its time, says that there is no line.
+MOST_MISFIT = 0.25
+
+
+@dataclass(frozen=True)
+class Line:
+    """Seconds against depth on one machine: `overhead + per_layer * depth`, with 95% intervals.
+
+    Attributes:
+        misfit: of the depth that lies farthest off the line, as a share of its time.
+        covariance: of overhead and slope: two variances and what they have in common.
+    """
+
+    machine: str
+    series: Series
+    depths: tuple[int, ...]
+    overhead_seconds: float
+    overhead_low: float
+    overhead_high: float
+    per_layer_seconds: float
+    per_layer_low: float
+    per_layer_high: float
+    misfit: float
+    covariance: tuple[float, float, float]
+
+    @property
+    def is_straight(self) -> bool:
+        """Does the line say what the times are?"""
+        return self.misfit <= MOST_MISFIT
+
+
+@dataclass(frozen=True)
+class Crossing:
+    """Where another machine's line crosses that of the base.
+
+    Attributes:
+        kind: `crosses`; `none` between the depths named; `undecided` where the slopes cannot be
+            told apart; `not straight` where one of them is no line.
+        depth, low, high: with a 95% interval; null unless they cross there.
+        first, last: the depths between which anything is said.
+        faster_shallow, faster_deep: the machine whose line is lower at `first` and at `last`.
+    """
+
+    machine: str
+    base: str
+    series: Series
+    kind: str
+    depth: float | None
+    low: float | None
+    high: float | None
+    first: float
+    last: float
+    faster_shallow: str
+    faster_deep: str
+
+
+def lines(points: Points) -> tuple[Line, ...]:
+    """One of each series with at least three depths."""
+    by_series: dict[Series, list[Point]] = {}
+    for key, point in points.by_key.items():
+        if key.depth is not None:
+            by_series.setdefault(point.series, []).append(point)
+    return tuple(
+        line(points.machine, series, {each.key.depth or 0: each.median.seconds for each in found})
+        for series, found in by_series.items()
+        if len(found) >= FEWEST_DEPTHS
+    )
+
+
+def line(machine: str, series: Series, seconds: Mapping[int, float]) -> Line:
+    """The line through these times, by depth; at least three depths."""
+    depths = np.array(sorted(seconds), dtype=float)
+    times = np.array([seconds[int(depth)] for depth in depths])
+    design = np.column_stack([1 / times, depths / times])
+    inverse = np.linalg.inv(design.T @ design)
+    overhead, slope = inverse @ design.T @ np.ones(len(times))
+    off = 1 - design @ np.array([overhead, slope])
+    variance = inverse * float(off @ off) / (len(times) - 2)
+    reach = float(t.ppf(1 - ALPHA / 2, len(times) - 2)) * np.sqrt(np.diag(variance))
+    return Line(
+        machine=machine,
+        series=series,
+        depths=tuple(map(int, depths)),
+        overhead_seconds=float(overhead),
+        overhead_low=float(overhead - reach[0]),
+        overhead_high=float(overhead + reach[0]),
+        per_layer_seconds=float(slope),
+        per_layer_low=float(slope - reach[1]),
+        per_layer_high=float(slope + reach[1]),
+        misfit=float(np.max(np.abs(off))),
+        covariance=(float(variance[0, 0]), float(variance[1, 1]), float(variance[0, 1])),
+    )
+
+
+def crossings(base: Sequence[Line], other: Sequence[Line]) -> tuple[Crossing, ...]:
+    """Of each series that both have a line of."""
+    theirs = {each.series: each for each in other}
+    return tuple(crossing(ours, theirs[ours.series]) for ours in base if ours.series in theirs)
+
+
+def crossing(base: Line, other: Line) -> Crossing:
+    """Where two lines cross; the intervals' degrees of freedom are the fewer of the two lines'."""
+    first = max(base.depths[0], other.depths[0]) / FARTHEST
+    last = min(base.depths[-1], other.depths[-1]) * FARTHEST
+    overhead = other.overhead_seconds - base.overhead_seconds
+    slope = other.per_layer_seconds - base.per_layer_seconds
+    depth = -overhead / slope if slope else None
+    inside = depth is not None and first <= depth <= last
+    low, high = _fieller(base, other) if inside else (None, None)
+    return Crossing(
+        machine=other.machine,
+        base=base.machine,
+        series=base.series,
+        kind=_kind(base, other, inside=inside, bounded=low is not None),
+        depth=depth if inside and low is not None else None,
+        low=low,
+        high=high,
+        first=first,
+        last=last,
+        faster_shallow=other.machine if overhead + slope * first < 0 else base.machine,
+        faster_deep=other.machine if overhead + slope * last < 0 else base.machine,
+    )
+
+
+def _kind(base: Line, other: Line, *, inside: bool, bounded: bool) -> str:
+    if not base.is_straight or not other.is_straight:
+        return "not straight"
+    if not inside:
+        return "none"
+    return "crosses" if bounded else "undecided"
+
+
+def _fieller(base: Line, other: Line) -> tuple[float | None, float | None]:
+    """The depths at which the lines' difference cannot be told from zero, if they are an interval.
+
+    Those d with (a + b d)^2 <= q (Vaa + 2 d Vab + d^2 Vbb), where q is the squared quantile.
+    """
+    overhead = other.overhead_seconds - base.overhead_seconds
+    slope = other.per_layer_seconds - base.per_layer_seconds
+    v_overhead, v_slope, v_both = (
+        ours + theirs for ours, theirs in zip(base.covariance, other.covariance, strict=True)
+    )
+    freedom = min(len(base.depths), len(other.depths)) - 2
+    q = float(t.ppf(1 - ALPHA / 2, freedom)) ** 2
+    square, middle = slope**2 - q * v_slope, overhead * slope - q * v_both
+    root = middle**2 - square * (overhead**2 - q * v_overhead)
+    if square <= 0:
+        return None, None
+    # Never below zero but by rounding: the crossing itself is one of those depths.
+    low, high = ((-middle + sign * math.sqrt(max(root, 0.0))) / square for sign in (-1, 1))
+    return low, high
