@@ -7,6 +7,7 @@ import sys
 
 import typer
 
+from .compare import compare
 from .limits import limits
 from .plan import plan
 from .report import report
@@ -24,6 +25,7 @@ app.command()(plan)
 app.command()(search)
 app.command()(limits)
 app.command()(report)
+app.command()(compare)
 app.add_typer(runs)
 
 

@@ -121,7 +121,7 @@ def _of_gpus(gpus: Any, field: str) -> str:
     return ", ".join(dict.fromkeys(filter(None, names)))
 
 
-_KERNELS = {"matmul": "matrix product", "copy": "copy", "launch": "launch"}
+_KERNELS = {"matmul": "measured product", "copy": "measured copy", "launch": "measured launch"}
 
 
 def _speeds(machine: Machine) -> Facts:

@@ -1,0 +1,205 @@
+"""A comparison of machines as headings, tables and sentences, for the terminal and Markdown."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+from .block import Block
+from .hardware import Comparison
+from .hardware_cells import Series, series_words, told_parts
+from .hardware_pairs import Unshared
+from .hardware_tables import (
+    WIDE,
+    budget_block,
+    cell_block,
+    difference_block,
+    machines_block,
+    scaling_block,
+    series_block,
+    shown_machines,
+    training_block,
+    use_block,
+)
+from .hardware_words import (
+    budget_sentences,
+    covers_words,
+    names_words,
+    scaling_sentence,
+    short,
+    summary,
+)
+from .text import markdown_of
+
+TITLE = "Hardware against hardware"
+_RATIO = (
+    "time over that of the base: below 1 is faster; faster and slower count the cells whose 95% "
+    "interval excludes 1"
+)
+_LINE = (
+    "time = overhead + time a layer x depth, by least squares weighted for relative noise; ±: 95% "
+    "interval, from how far the depths lie off the line; 'off the line': the farthest of them"
+)
+# Lines of a list before it is folded.
+MOST_ITEMS = 12
+
+
+def comparison_blocks(found: Comparison, *, cells: bool = False) -> tuple[Block, ...]:
+    """The report; cells: with every cell, and nothing folded."""
+    return (
+        difference_block(found),
+        *_means(found),
+        *(cell_blocks(found) if cells else ()),
+        *_uses(found, cells),
+        *_scaling(found, cells),
+        *_budgets(found, cells),
+        *_training(found, cells),
+        *_list("Not everywhere", [_unshared(found, each) for each in found.unshared], cells),
+        *_list("Excluded", list(_excluded(found)), cells),
+        *_list("Notes", [*found.notes, *_warnings(found)], cells),
+        *_list("Files", list(_files(found)), cells),
+    )
+
+
+def comparison_markdown(found: Comparison) -> str:
+    """The report as Markdown, the cells under a heading that opens on demand."""
+    parts = [markdown_of(TITLE, comparison_blocks(found))]
+    if found.pairs:
+        cells = markdown_of("All cells", cell_blocks(found)).removeprefix("# All cells\n\n")
+        parts.append(f"<details>\n<summary>All cells</summary>\n\n{cells}\n</details>\n")
+    return "\n".join(parts)
+
+
+def _told(found: Comparison) -> tuple[str, ...]:
+    return told_parts([pair.series for pair in found.pairs])
+
+
+def _series(found: Comparison) -> tuple[Series, ...]:
+    return tuple(dict.fromkeys(pair.series for pair in found.pairs))
+
+
+def _means(found: Comparison) -> Iterator[Block]:
+    if not found.means:
+        return
+    many = len(found.machines) > WIDE
+    block = machines_block(found) if many else series_block(found, _told(found))
+    overall = [mean for mean in found.means if mean.series is None and mean.pass_ is None]
+    ranked = sorted(overall, key=lambda mean: mean.geometric_mean)
+    told = [ranked[0], ranked[-1]] if many else overall
+    yield replace(
+        block,
+        captions=tuple(_captions(found)),
+        paragraphs=(" ".join(summary(found, mean) for mean in told),),
+    )
+
+
+def _captions(found: Comparison) -> Iterator[str]:
+    common = _common(found)
+    if common:
+        yield f"all cells: {common}"
+    yield _RATIO
+    yield covers_words(found)
+    warned = [
+        f"{short(name)} {sum(each.count for each in warned)}"
+        for name, warned in found.warnings.items()
+        if warned
+    ]
+    if warned:
+        words = ", ".join(warned[:MOST_ITEMS])
+        yield f"warnings on how cells were measured (see the notes): {words}"
+
+
+def _common(found: Comparison) -> str:
+    """What every shared cell has in common: `batch 32, fp32`."""
+    told = _told(found)
+    first = _series(found)[0]
+    alike = [name for name in ("batch_size", "dtype", "variants", "match") if name not in told]
+    return series_words(replace(first, family="", pass_=None), alike).strip(" ()")
+
+
+def cell_blocks(found: Comparison) -> tuple[Block, ...]:
+    """A table a series, every cell in it."""
+    told = _told(found)
+    return tuple(cell_block(found, each, told, found.machines) for each in _series(found))
+
+
+def _uses(found: Comparison, cells: bool) -> Iterator[Block]:
+    """The deepest shared cell of each series, or every cell."""
+    if not found.uses:
+        return
+    deepest = {use.series: use.depth for use in found.uses}
+    machines = found.machines if cells else shown_machines(found)
+    rows = [
+        use
+        for use in found.uses
+        if use.machine in machines and (cells or use.depth == deepest[use.series])
+    ]
+    yield use_block(_told(found), rows, "" if cells else " at the deepest shared depth")
+
+
+def _scaling(found: Comparison, cells: bool) -> Iterator[Block]:
+    if not found.lines:
+        return
+    machines = found.machines if cells else shown_machines(found)
+    told = _told(found)
+    sentences = [
+        (f"{short(each.machine)}: " if len(machines) > 2 else "")
+        + scaling_sentence(found, each, told)
+        for each in found.crossings
+        if each.machine in machines
+    ]
+    yield replace(scaling_block(found, told, machines), captions=(_LINE,), items=tuple(sentences))
+
+
+def _budgets(found: Comparison, cells: bool) -> Iterator[Block]:
+    if found.affordable:
+        machines = found.machines if cells else shown_machines(found)
+        sentences = tuple(budget_sentences(found))
+        yield replace(budget_block(found, machines), items=sentences)
+
+
+def _training(found: Comparison, cells: bool) -> Iterator[Block]:
+    """Where anything is priced, or two machines trained the same."""
+    machines = {run.machine for run in found.runs}
+    priced = any(run.cost is not None for run in found.runs)
+    if priced or len(machines) > 1:
+        yield training_block(found, found.machines if cells else shown_machines(found))
+
+
+def _list(heading: str, items: Sequence[str], whole: bool) -> Iterator[Block]:
+    if not items:
+        return
+    shown = list(items) if whole or len(items) <= MOST_ITEMS else list(items[: MOST_ITEMS - 1])
+    more = len(items) - len(shown)
+    folded = [f"and {more} more (--cells shows them, --json holds them)"] if more else []
+    yield Block(heading, items=(*shown, *folded))
+
+
+def _unshared(found: Comparison, each: Unshared) -> str:
+    """`resnet step (batch 32, fp32), depth 32, 64: only b`."""
+    names = [str(point) for point in each.points]
+    shown = ", ".join(names[:MOST_ITEMS])
+    more = f" and {len(names) - MOST_ITEMS} more" if len(names) > MOST_ITEMS else ""
+    kind = "depth " if isinstance(each.points[0], int) else ""
+    lacking = [name for name in found.machines if name not in each.only]
+    where = (
+        f"only {names_words(each.only)}"
+        if len(each.only) <= len(lacking)
+        else f"not {names_words(lacking)}"
+    )
+    return f"{series_words(each.series)}, {kind}{shown}{more}: {where}"
+
+
+def _excluded(found: Comparison) -> Iterator[str]:
+    for each in found.excluded:
+        yield f"{short(each.machine)}: {each.what}: {each.why}"
+
+
+def _warnings(found: Comparison) -> Iterator[str]:
+    for machine, warned in found.warnings.items():
+        for each in warned:
+            cells = "1 cell" if each.count == 1 else f"{each.count} cells"
+            yield f"{short(machine)}, {cells}: {each.text}{' (and alike)' if each.similar else ''}"
+
+
+def _files(found: Comparison) -> Iterator[str]:
+    for machine, files in found.files.items():
+        yield f"{short(machine)}: {', '.join(files)}"

@@ -1,0 +1,304 @@
+"""The tables of a comparison of machines, as blocks of text.
+
+Few machines stand side by side in columns; of many, a table has a row each, or shows the base, the
+two fastest and the slowest. Nothing is computed here.
+"""
+
+from collections.abc import Sequence
+
+from .block import Block, Column, header_and_rows, number
+from .hardware import Comparison
+from .hardware_budgets import Affordable
+from .hardware_cells import Series, series_words
+from .hardware_environment import Difference
+from .hardware_pairs import Mean, Pair
+from .hardware_price import TrainingRun
+from .hardware_scaling import Line
+from .hardware_use import Use
+from .hardware_words import names_words, ratio_words, short
+from .median_ratio import Ratio
+
+# The most machines that stand side by side in 100 columns.
+WIDE = 4
+
+
+def milliseconds(seconds: float | None) -> str:
+    """In three digits."""
+    if seconds is None:
+        return ""
+    value = 1e3 * seconds
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:#.3g}".rstrip(".")
+
+
+def _interval(low: float | None, high: float | None) -> str:
+    if low is None or high is None:
+        return ""
+    return f" {ratio_words(low).removesuffix('x')}…{ratio_words(high).removesuffix('x')}"
+
+
+def ratio_text(ratio: Ratio) -> str:
+    """`1.31x 1.30…1.33`."""
+    return ratio_words(ratio.value) + _interval(ratio.low, ratio.high)
+
+
+def difference_block(found: Comparison) -> Block:
+    """What is not the same everywhere, a column a machine; of many machines grouped by value."""
+    heading = f"What differs: {names_words(found.machines)}"
+    silent = tuple(
+        f"The file says nothing of where it was measured: {names_words(found.silent)}."
+        for _ in found.silent[:1]
+    )
+    if not found.differences:
+        words = "Nothing that the files say of the machines differs."
+        return Block(heading, paragraphs=(words, *silent))
+    if len(found.machines) > WIDE:
+        items = tuple(_difference_words(each) for each in found.differences)
+        return Block(heading, items=(*items, *silent))
+    header = ("", *map(short, found.machines))
+    rows = tuple(
+        (each.name, *(each.values[name] or "unknown" for name in found.machines))
+        for each in found.differences
+    )
+    return Block(heading, header, rows, paragraphs=silent)
+
+
+def _difference_words(difference: Difference) -> str:
+    by_value: dict[str | None, list[str]] = {}
+    for machine, value in difference.values.items():
+        by_value.setdefault(value, []).append(machine)
+    words = [f"{value or 'unknown'} ({names_words(names)})" for value, names in by_value.items()]
+    return f"{difference.name}: {'; '.join(words[:6])}" + (
+        f"; and {len(words) - 6} other values" if len(words) > 6 else ""
+    )
+
+
+def series_block(found: Comparison, told: Sequence[str]) -> Block:
+    """Geometric means by series: a row each, for each other machine."""
+    rows = [mean for mean in found.means if mean.series is not None or mean.pass_ is None]
+    several = len(found.machines) > 2
+    columns = [
+        Column("", lambda mean: _mean_name(mean, told)),
+        Column("machine", lambda mean: short(mean.machine) if several else ""),
+        *_mean_columns(),
+    ]
+    header, lines = header_and_rows(columns, rows)
+    return Block(f"Time over that of {short(found.base)}", header, lines)
+
+
+def machines_block(found: Comparison) -> Block:
+    """Geometric means of many machines: a row each, the fastest first."""
+    overall = sorted(_overall(found), key=lambda mean: mean.geometric_mean)
+    passes = list(dict.fromkeys(m.pass_ for m in found.means if m.pass_ and m.series is None))
+    of_pass = {(m.machine, m.pass_): m for m in found.means if m.series is None}
+
+    def mean_of(name: str) -> Column:
+        return Column(
+            name,
+            lambda mean: (
+                ratio_words(one.geometric_mean)
+                if (one := of_pass.get((mean.machine, name)))
+                else ""
+            ),
+        )
+
+    columns = [
+        Column("", lambda mean: short(mean.machine)),
+        *map(mean_of, passes),
+        *_mean_columns("all"),
+    ]
+    header, rows = header_and_rows(columns, overall)
+    return Block(f"Time over that of {short(found.base)}", header, rows)
+
+
+def _overall(found: Comparison) -> list[Mean]:
+    return [mean for mean in found.means if mean.series is None and mean.pass_ is None]
+
+
+def _mean_name(mean: Mean, told: Sequence[str]) -> str:
+    return "all" if mean.series is None else series_words(mean.series, told)
+
+
+def _mean_columns(name: str = "geometric\nmean") -> list[Column]:
+    return [
+        Column(name, lambda mean: ratio_words(mean.geometric_mean)),
+        Column(
+            "smallest…largest",
+            lambda mean: "" if mean.cells == 1 else _interval(mean.smallest, mean.largest).strip(),
+        ),
+        Column("cells", lambda mean: str(mean.cells)),
+        Column("faster", lambda mean: str(mean.faster)),
+        Column("slower", lambda mean: str(mean.slower)),
+        Column("undecided", lambda mean: str(mean.undecided)),
+    ]
+
+
+def shown_machines(found: Comparison) -> tuple[str, ...]:
+    """All where they are few; else the base, the two fastest and the slowest."""
+    if len(found.machines) <= WIDE:
+        return found.machines
+    ranked = [mean.machine for mean in sorted(_overall(found), key=lambda m: m.geometric_mean)]
+    return (found.base, *dict.fromkeys([*ranked[:2], *ranked[-1:]]))
+
+
+def cell_block(
+    found: Comparison, series: Series, told: Sequence[str], machines: Sequence[str]
+) -> Block:
+    """The cells of one series: a row each for each other machine."""
+    pairs = [p for p in found.pairs if p.series == series and p.machine in machines]
+    several = len({pair.machine for pair in pairs}) > 1
+    columns = [
+        Column(_cell_heading(pairs), _cell_name),
+        Column("machine", lambda pair: short(pair.machine) if several else ""),
+        Column(f"{short(found.base)} ms", lambda pair: milliseconds(pair.base.median.seconds)),
+        Column(
+            "ms" if several else f"{short(pairs[0].machine)} ms",
+            lambda pair: milliseconds(pair.other.median.seconds),
+        ),
+        Column(f"over {short(found.base)}", lambda pair: ratio_text(pair.ratio)),
+        Column("", lambda pair: pair.ratio.verdict),
+    ]
+    by_cell = sorted(pairs, key=lambda pair: (pair.key.depth or 0, pair.key.name or ""))
+    header, rows = header_and_rows(columns, by_cell)
+    return Block(f"{series_words(series, told)}, cell by cell", header, rows)
+
+
+def _cell_heading(pairs: Sequence[Pair]) -> str:
+    return "depth" if pairs[0].key.depth is not None else "benchmark"
+
+
+def _cell_name(pair: Pair) -> str:
+    return str(pair.key.depth) if pair.key.depth is not None else pair.key.name or ""
+
+
+def use_block(told: Sequence[str], rows: Sequence[Use], which: str) -> Block:
+    """Throughput, MFU, memory and energy."""
+    columns = [
+        Column("", lambda use: series_words(use.series, told)),
+        Column("depth", lambda use: str(use.depth)),
+        Column("machine", lambda use: short(use.machine)),
+        Column("samples/s", lambda use: _thousands(use.samples_per_second)),
+        Column("MFU %", lambda use: number(use.mfu, 0.01, ".1f")),
+        Column("MFU %\nof published", lambda use: number(use.mfu_published, 0.01, ".1f")),
+        Column("peak\nMB", lambda use: number(use.peak_bytes, 1e6, ",.1f")),
+        Column("mJ\na sample", lambda use: number(use.joules_per_sample, 1e-3, ",.3g")),
+        Column("bound by", lambda use: use.bound or ""),
+    ]
+    header, lines = header_and_rows(columns, rows)
+    missing = [name for name, values in _unknown(rows) if not any(values)]
+    caption = f"not known of any cell: {', '.join(missing)}" if missing else ""
+    return Block(
+        f"Throughput, MFU, memory and energy{which}", header, unrepeated(lines, 2),
+        captions=tuple(filter(None, (caption,))),
+    )  # fmt: skip
+
+
+def _unknown(rows: Sequence[Use]) -> list[tuple[str, list[float | None]]]:
+    return [
+        ("MFU", [use.mfu for use in rows]),
+        ("peak memory", [use.peak_bytes for use in rows]),
+        ("energy", [use.joules_per_sample for use in rows]),
+    ]
+
+
+def unrepeated(rows: Sequence[tuple[str, ...]], columns: int) -> tuple[tuple[str, ...], ...]:
+    """Rows that agree with the one before in the first columns leave these empty."""
+    found: list[tuple[str, ...]] = []
+    last: tuple[str, ...] = ()
+    for row in rows:
+        place = row[:columns]
+        found.append((*[""] * columns, *row[columns:]) if place == last else row)
+        last = place
+    return tuple(found)
+
+
+def _thousands(value: float | None) -> str:
+    if value is None:
+        return ""
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
+
+
+def scaling_block(found: Comparison, told: Sequence[str], machines: Sequence[str]) -> Block:
+    """A row a series and machine: overhead, time per layer, what binds."""
+    series = dict.fromkeys(line.series for line in found.lines)
+    order = {name: place for place, name in enumerate(machines)}
+    rows = [
+        line
+        for each in series
+        for line in sorted(
+            (line for line in found.lines if line.series == each and line.machine in order),
+            key=lambda line: order[line.machine],
+        )
+    ]
+    columns = [
+        Column("", lambda line: series_words(line.series, told)),
+        Column("machine", lambda line: short(line.machine)),
+        Column("overhead ms", lambda line: _span(line, "overhead")),
+        Column("ms a layer", lambda line: _span(line, "per_layer")),
+        Column("off the\nline", lambda line: f"{line.misfit:.0%}"),
+    ]
+    header, lines = header_and_rows(columns, rows)
+    return Block("Time against depth", header, unrepeated(lines, 1))
+
+
+def _span(line: Line, name: str) -> str:
+    """The value and how far its interval reaches to either side."""
+    value, high = (getattr(line, f"{name}_{part}") for part in ("seconds", "high"))
+    reach = 1e3 * (high - value)
+    shown = f"{reach:,.0f}" if reach >= 100 else f"{reach:.2g}"
+    return f"{milliseconds(value)} ±{shown}"
+
+
+def budget_block(found: Comparison, machines: Sequence[str]) -> Block:
+    """A row a family, budget and machine."""
+    rows = [each for each in found.affordable if each.machine in machines]
+    columns = [
+        Column("", lambda row: f"{row.family} on {row.task}" if row.task else row.family),
+        Column("within", lambda row: row.budget),
+        Column("machine", lambda row: short(row.machine)),
+        Column("best\ndepth", _best),
+        Column("accuracy\n%", lambda row: number(row.accuracy, 0.01, ".1f")),
+        Column("sufficient\ndepth", lambda row: str(row.sufficient_depth or "")),
+        Column("deepest\nthat fits", lambda row: str(row.deepest or "none")),
+        Column("undecided", lambda row: ", ".join(map(str, row.cannot_tell))),
+    ]
+    header, lines = header_and_rows(columns, rows)
+    settings = list(dict.fromkeys(row.setting for row in rows))
+    caption = f"costs: {'; '.join(settings)}" if any(settings) else ""
+    return Block(
+        "The best depth under a budget", header, unrepeated(lines, 2),
+        captions=tuple(filter(None, (caption,))),
+    )  # fmt: skip
+
+
+def _best(row: Affordable) -> str:
+    if row.accuracies_of is None:
+        return ""
+    return str(row.best_depth) if row.best_depth is not None else "none"
+
+
+def training_block(found: Comparison, machines: Sequence[str]) -> Block:
+    """A row a family, depth and machine: seconds and cost of one run."""
+    rows = [run for run in found.runs if run.machine in machines]
+    columns = [
+        Column("", lambda run: f"{run.family} on {run.task}" if run.task else run.family),
+        Column("depth", lambda run: f"{run.depth}{' *' if run.best else ''}"),
+        Column("machine", lambda run: short(run.machine)),
+        Column("seconds a run", _seconds),
+        Column("cost of a run", _cost),
+    ]
+    header, lines = header_and_rows(columns, rows)
+    caption = "* the depth with the best accuracy there; a…b: one-sided 95% bounds on the mean"
+    return Block("A training run", header, unrepeated(lines, 2), captions=(caption,))
+
+
+def _seconds(run: TrainingRun) -> str:
+    shown = f"{run.seconds:,.3g}" if run.seconds < 1000 else f"{run.seconds:,.0f}"
+    if run.low is None or run.high is None:
+        return shown
+    return f"{shown} {run.low:,.3g}…{run.high:,.3g}"
+
+
+def _cost(run: TrainingRun) -> str:
+    if run.cost is None:
+        return ""
+    return f"{run.cost:,.3g} {run.currency}".strip()
