@@ -97,14 +97,15 @@ def _captions(found: Comparison) -> Iterator[str]:
         yield f"all cells: {common}"
     yield _RATIO
     yield covers_words(found)
-    warned = [
-        f"{short(name)} {sum(each.count for each in warned)}"
+    warned = {
+        name: sum(each.count for each in warned)
         for name, warned in found.warnings.items()
         if warned
-    ]
+    }
     if warned:
-        words = ", ".join(warned[:MOST_ITEMS])
-        yield f"warnings on how cells were measured (see the notes): {words}"
+        names = names_words(list(warned))
+        cells = "1 warning" if sum(warned.values()) == 1 else f"{sum(warned.values())} warnings"
+        yield f"{cells} on how cells were measured on {names}: see the notes"
 
 
 def _common(found: Comparison) -> str:
@@ -121,16 +122,25 @@ def cell_blocks(found: Comparison) -> tuple[Block, ...]:
     return tuple(cell_block(found, each, told, found.machines) for each in _series(found))
 
 
+def _shown_series(found: Comparison, cells: bool) -> tuple[Series, ...]:
+    """All; of many machines the last pass of each family, which is the step where there is one."""
+    if cells or len(found.machines) <= WIDE:
+        return _series(found)
+    return tuple({each.family: each for each in _series(found)}.values())
+
+
 def _uses(found: Comparison, cells: bool) -> Iterator[Block]:
     """The deepest shared cell of each series, or every cell."""
     if not found.uses:
         return
     deepest = {use.series: use.depth for use in found.uses}
     machines = found.machines if cells else shown_machines(found)
+    series = _shown_series(found, cells)
     rows = [
         use
         for use in found.uses
-        if use.machine in machines and (cells or use.depth == deepest[use.series])
+        if use.machine in machines and use.series in series
+        if cells or use.depth == deepest[use.series]
     ]
     yield use_block(_told(found), rows, "" if cells else " at the deepest shared depth")
 
@@ -140,13 +150,16 @@ def _scaling(found: Comparison, cells: bool) -> Iterator[Block]:
         return
     machines = found.machines if cells else shown_machines(found)
     told = _told(found)
+    lines = {(line.series, line.machine): line for line in found.lines}
+    places = [(series, name) for series in _shown_series(found, cells) for name in machines]
     sentences = [
         (f"{short(each.machine)}: " if len(machines) > 2 else "")
         + scaling_sentence(found, each, told)
         for each in found.crossings
-        if each.machine in machines
+        if (each.series, each.machine) in places
     ]
-    yield replace(scaling_block(found, told, machines), captions=(_LINE,), items=tuple(sentences))
+    block = scaling_block([lines[place] for place in places if place in lines], told)
+    yield replace(block, captions=(_LINE,), items=folded(sentences, cells))
 
 
 def _budgets(found: Comparison, cells: bool) -> Iterator[Block]:
@@ -165,12 +178,17 @@ def _training(found: Comparison, cells: bool) -> Iterator[Block]:
 
 
 def _list(heading: str, items: Sequence[str], whole: bool) -> Iterator[Block]:
-    if not items:
-        return
-    shown = list(items) if whole or len(items) <= MOST_ITEMS else list(items[: MOST_ITEMS - 1])
+    if items:
+        yield Block(heading, items=folded(items, whole))
+
+
+def folded(items: Sequence[str], whole: bool) -> tuple[str, ...]:
+    """The items; of many the first, and how many more there are."""
+    if whole or len(items) <= MOST_ITEMS:
+        return tuple(items)
+    shown = items[: MOST_ITEMS - 1]
     more = len(items) - len(shown)
-    folded = [f"and {more} more (--cells shows them, --json holds them)"] if more else []
-    yield Block(heading, items=(*shown, *folded))
+    return (*shown, f"and {more} more (--cells shows them, --json holds them)")
 
 
 def _unshared(found: Comparison, each: Unshared) -> str:
@@ -189,15 +207,26 @@ def _unshared(found: Comparison, each: Unshared) -> str:
 
 
 def _excluded(found: Comparison) -> Iterator[str]:
-    for each in found.excluded:
-        yield f"{short(each.machine)}: {each.what}: {each.why}"
+    """What is the same on several machines once."""
+    yield from _by_machine([(each.machine, f"{each.what}: {each.why}") for each in found.excluded])
 
 
 def _warnings(found: Comparison) -> Iterator[str]:
+    given = []
     for machine, warned in found.warnings.items():
         for each in warned:
             cells = "1 cell" if each.count == 1 else f"{each.count} cells"
-            yield f"{short(machine)}, {cells}: {each.text}{' (and alike)' if each.similar else ''}"
+            alike = " (and alike)" if each.similar else ""
+            given.append((machine, f"{cells}: {each.text}{alike}"))
+    yield from _by_machine(given)
+
+
+def _by_machine(given: Sequence[tuple[str, str]]) -> Iterator[str]:
+    names: dict[str, list[str]] = {}
+    for machine, words in given:
+        names.setdefault(words, []).append(machine)
+    for words, machines in names.items():
+        yield f"{names_words(machines)}: {words}"
 
 
 def _files(found: Comparison) -> Iterator[str]:

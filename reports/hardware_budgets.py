@@ -5,7 +5,7 @@ of one that has them, and its own costs. All machines' costs are read in one set
 dtype, variants), so that the budget is the same one everywhere.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -15,7 +15,7 @@ from .costs import CostTable, cost_tables
 from .hardware_cells import SETTING
 from .machines import Machine
 from .sweep import Sweep, sweeps
-from .tables import Tables, cells_frame, records, runs_frame
+from .tables import Tables, cells_frame, grouped, records, runs_frame
 from .verdict import Verdict
 
 
@@ -59,13 +59,16 @@ class Affordable:
 
 def affordable(machines: Sequence[Machine], budgets: Sequence[Budget]) -> tuple[Affordable, ...]:
     """One of each family, budget and machine with costs of it; of several budgets also together."""
+    if not budgets:
+        return ()
     asked = [[budget] for budget in budgets] + ([list(budgets)] if len(budgets) > 1 else [])
-    families = sorted({row["family"] or "" for each in machines for row in _cells(each)})
+    swept = {machine.name: sweeps(machine.tables) for machine in machines}
+    costs = {machine.name: _costs(machine) for machine in machines}
     found = [
         each
-        for family in families
-        for machine, table in _tables_of(family, machines)
-        for each in _of_machine(machine, family, table, machines, asked)
+        for family in sorted({family for known in costs.values() for family in known})
+        for machine, table in _in_one_setting(family, costs)
+        for each in _of_machine(machine, family, table, swept, asked)
     ]
     order = {tuple(each): place for place, each in enumerate(asked)}
     place = {machine.name: number for number, machine in enumerate(machines)}
@@ -79,66 +82,69 @@ def affordable(machines: Sequence[Machine], budgets: Sequence[Budget]) -> tuple[
     )  # fmt: skip
 
 
-def _cells(machine: Machine) -> list[dict[str, object]]:
-    return [row for row in records(machine.tables.cells) if row["status"] == "ok"]
+# Costs of a machine: by family, and by the values of `SETTING`.
+Costs = Mapping[str, Mapping[tuple[object, ...], CostTable]]
 
 
-def _tables_of(family: str, machines: Sequence[Machine]) -> Iterator[tuple[Machine, CostTable]]:
+def _costs(machine: Machine) -> Costs:
+    """Left out where a setting has several devices or numbers of threads: which is meant?"""
+    rows = [
+        {**row, "machine": machine.name}
+        for row in records(machine.tables.cells)
+        if row["status"] == "ok"
+    ]
+    tables: dict[str, dict[tuple[object, ...], list[CostTable]]] = {}
+    for (match,), alike in grouped(rows, ("match",)):
+        for table in cost_tables(Tables(cells=cells_frame(alike), runs=runs_frame([]))):
+            setting = (
+                *(getattr(table.setting, name) for name in SETTING if name != "match"),
+                match,
+            )
+            tables.setdefault(table.family, {}).setdefault(setting, []).append(table)
+    return {
+        family: {setting: found[0] for setting, found in known.items() if len(found) == 1}
+        for family, known in tables.items()
+    }
+
+
+def _in_one_setting(family: str, costs: Mapping[str, Costs]) -> Iterator[tuple[str, CostTable]]:
     """Each machine's costs of a family, all in the setting that most of them share, then the one
     with most depths."""
-    tables = {machine.name: _by_setting(family, machine) for machine in machines}
+    tables = {machine: known.get(family, {}) for machine, known in costs.items()}
     settings = dict.fromkeys(setting for known in tables.values() for setting in known)
-    if not settings:
-        return
 
     def rank(setting: tuple[object, ...]) -> tuple[int, int, str]:
         having = [known[setting] for known in tables.values() if setting in known]
         return -len(having), -sum(len(table.depths) for table in having), repr(setting)
 
-    chosen = min(settings, key=rank)
-    for machine in machines:
-        if chosen in tables[machine.name]:
-            yield machine, tables[machine.name][chosen]
-
-
-def _by_setting(family: str, machine: Machine) -> dict[tuple[object, ...], CostTable]:
-    """The costs of a family by setting; left out where a setting has several devices or threads."""
-    groups: dict[tuple[object, ...], list[dict[str, object]]] = {}
-    for row in _cells(machine):
-        if (row["family"] or "") == family:
-            named = {**row, "machine": machine.name}
-            groups.setdefault(tuple(row[name] for name in SETTING), []).append(named)
-    tables = {
-        setting: cost_tables(Tables(cells=cells_frame(rows), runs=runs_frame([])))
-        for setting, rows in groups.items()
-    }
-    return {setting: found[0] for setting, found in tables.items() if len(found) == 1}
+    if settings:
+        chosen = min(settings, key=rank)
+        yield from ((name, known[chosen]) for name, known in tables.items() if chosen in known)
 
 
 def _of_machine(
-    machine: Machine,
+    machine: str,
     family: str,
     table: CostTable,
-    machines: Sequence[Machine],
+    swept: Mapping[str, Sequence[Sweep]],
     asked: Sequence[Sequence[Budget]],
 ) -> Iterator[Affordable]:
-    swept = _accuracies(machine, family, machines)
-    for sweep, trained_on in swept or [(None, None)]:
+    for sweep, trained_on in _accuracies(machine, family, swept) or [(None, None)]:
         for budgets in asked:
             verdict = None if sweep is None else judge(sweep, table, budgets)
-            yield _affordable(machine.name, table, budgets, verdict, trained_on)
+            yield _affordable(machine, table, budgets, verdict, trained_on)
 
 
 def _accuracies(
-    machine: Machine, family: str, machines: Sequence[Machine]
+    machine: str, family: str, swept: Mapping[str, Sequence[Sweep]]
 ) -> list[tuple[Sweep, str]]:
     """A family's sweeps: the machine's own, else those of the first that has any, without what the
     trainings took there."""
-    for other in (machine, *machines):
-        found = [sweep for sweep in sweeps(other.tables) if sweep.family == family]
+    for other in (machine, *swept):
+        found = [sweep for sweep in swept[other] if sweep.family == family]
         if found:
-            own = other is machine
-            return [(sweep if own else _elsewhere(sweep), other.name) for sweep in found]
+            own = other == machine
+            return [(sweep if own else _elsewhere(sweep), other) for sweep in found]
     return []
 
 

@@ -88,5 +88,6 @@ def _borrowed(afforded: Sequence[Affordable]) -> Iterator[str]:
         if each.accuracies_of is not None and each.accuracies_of != each.machine:
             lent.setdefault(each.accuracies_of, []).append(each.machine)
     for lender, borrowers in lent.items():
-        names = ", ".join(dict.fromkeys(borrowers))
-        yield f"The accuracies of {lender} stand for {names} too, where there were no trainings."
+        names = list(dict.fromkeys(borrowers))
+        words = ", ".join(names) if len(names) <= 6 else f"{len(names)} other machines"
+        yield f"The accuracies of {lender} stand for {words} too: there were no trainings."

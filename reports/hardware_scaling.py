@@ -6,7 +6,7 @@ it: a deep cell does not outvote the shallow ones. Its intervals come from how f
 off the line (Student's t), so they hold both noise and what is not straight. Where two lines cross
 is a ratio of two uncertain numbers, and has Fieller's interval (Fieller 1954): it may be unbounded,
 which means that the slopes cannot be told apart. Nothing is said of depths beyond twice the deepest
-or below half the shallowest.
+or below the shallowest.
 """
 
 import math
@@ -58,8 +58,8 @@ class Crossing:
     """Where another machine's line crosses that of the base.
 
     Attributes:
-        kind: `crosses`; `none` between the depths named; `undecided` where the slopes cannot be
-            told apart; `not straight` where one of them is no line.
+        kind: `crosses`; `none` between the depths named; `undecided` where that cannot be told at
+            95%; `not straight` where one of them is no line.
         depth, low, high: with a 95% interval; null unless they cross there.
         first, last: the depths between which anything is said.
         faster_shallow, faster_deep: the machine whose line is lower at `first` and at `last`.
@@ -123,53 +123,95 @@ def crossings(base: Sequence[Line], other: Sequence[Line]) -> tuple[Crossing, ..
 
 
 def crossing(base: Line, other: Line) -> Crossing:
-    """Where two lines cross; the intervals' degrees of freedom are the fewer of the two lines'."""
-    first = max(base.depths[0], other.depths[0]) / FARTHEST
-    last = min(base.depths[-1], other.depths[-1]) * FARTHEST
-    overhead = other.overhead_seconds - base.overhead_seconds
-    slope = other.per_layer_seconds - base.per_layer_seconds
-    depth = -overhead / slope if slope else None
+    """Where two lines cross, if they do between the shallowest depth and twice the deepest."""
+    first = max(base.depths[0], other.depths[0])
+    last = FARTHEST * min(base.depths[-1], other.depths[-1])
+    apart = _Apart(base, other)
+    depth = apart.root
     inside = depth is not None and first <= depth <= last
-    low, high = _fieller(base, other) if inside else (None, None)
+    low, high = apart.fieller() if inside else (None, None)
+    kind = _kind(apart, first, last, crosses=low is not None)
     return Crossing(
         machine=other.machine,
         base=base.machine,
         series=base.series,
-        kind=_kind(base, other, inside=inside, bounded=low is not None),
-        depth=depth if inside and low is not None else None,
-        low=low,
-        high=high,
+        kind=kind,
+        depth=depth if kind == "crosses" else None,
+        low=low if kind == "crosses" else None,
+        high=high if kind == "crosses" else None,
         first=first,
         last=last,
-        faster_shallow=other.machine if overhead + slope * first < 0 else base.machine,
-        faster_deep=other.machine if overhead + slope * last < 0 else base.machine,
+        faster_shallow=other.machine if apart.at(first) < 0 else base.machine,
+        faster_deep=other.machine if apart.at(last) < 0 else base.machine,
     )
 
 
-def _kind(base: Line, other: Line, *, inside: bool, bounded: bool) -> str:
-    if not base.is_straight or not other.is_straight:
+@dataclass(frozen=True)
+class _Apart:
+    """How far another machine's line lies above that of the base."""
+
+    base: Line
+    other: Line
+
+    @property
+    def overhead(self) -> float:
+        return self.other.overhead_seconds - self.base.overhead_seconds
+
+    @property
+    def slope(self) -> float:
+        return self.other.per_layer_seconds - self.base.per_layer_seconds
+
+    @property
+    def root(self) -> float | None:
+        """The depth at which they cross, however far away."""
+        return -self.overhead / self.slope if self.slope else None
+
+    @property
+    def variances(self) -> tuple[float, float, float]:
+        """Of overhead, of slope, and what they have in common."""
+        first, second, both = (
+            ours + theirs
+            for ours, theirs in zip(self.base.covariance, self.other.covariance, strict=True)
+        )
+        return first, second, both
+
+    @property
+    def quantile(self) -> float:
+        """Squared; degrees of freedom are the fewer of the two lines'."""
+        freedom = min(len(self.base.depths), len(self.other.depths)) - 2
+        return float(t.ppf(1 - ALPHA / 2, freedom)) ** 2
+
+    def at(self, depth: float) -> float:
+        """Seconds."""
+        return self.overhead + self.slope * depth
+
+    def is_sure(self, depth: float) -> bool:
+        """Can they be told apart there?"""
+        overhead, slope, both = self.variances
+        variance = overhead + 2 * depth * both + depth**2 * slope
+        return self.at(depth) ** 2 > self.quantile * variance
+
+    def fieller(self) -> tuple[float | None, float | None]:
+        """The depths at which the lines cannot be told apart, if they are an interval.
+
+        Those d with (a + b d)^2 <= q (Vaa + 2 d Vab + d^2 Vbb), where q is the squared quantile.
+        """
+        overhead, slope, both = self.variances
+        square = self.slope**2 - self.quantile * slope
+        middle = self.overhead * self.slope - self.quantile * both
+        root = middle**2 - square * (self.overhead**2 - self.quantile * overhead)
+        if square <= 0:
+            return None, None
+        # Never below zero but by rounding: the crossing itself is one of those depths.
+        low, high = ((-middle + sign * math.sqrt(max(root, 0.0))) / square for sign in (-1, 1))
+        return low, high
+
+
+def _kind(apart: _Apart, first: float, last: float, *, crosses: bool) -> str:
+    if not apart.base.is_straight or not apart.other.is_straight:
         return "not straight"
-    if not inside:
-        return "none"
-    return "crosses" if bounded else "undecided"
-
-
-def _fieller(base: Line, other: Line) -> tuple[float | None, float | None]:
-    """The depths at which the lines' difference cannot be told from zero, if they are an interval.
-
-    Those d with (a + b d)^2 <= q (Vaa + 2 d Vab + d^2 Vbb), where q is the squared quantile.
-    """
-    overhead = other.overhead_seconds - base.overhead_seconds
-    slope = other.per_layer_seconds - base.per_layer_seconds
-    v_overhead, v_slope, v_both = (
-        ours + theirs for ours, theirs in zip(base.covariance, other.covariance, strict=True)
-    )
-    freedom = min(len(base.depths), len(other.depths)) - 2
-    q = float(t.ppf(1 - ALPHA / 2, freedom)) ** 2
-    square, middle = slope**2 - q * v_slope, overhead * slope - q * v_both
-    root = middle**2 - square * (overhead**2 - q * v_overhead)
-    if square <= 0:
-        return None, None
-    # Never below zero but by rounding: the crossing itself is one of those depths.
-    low, high = ((-middle + sign * math.sqrt(max(root, 0.0))) / square for sign in (-1, 1))
-    return low, high
+    if crosses:
+        return "crosses"
+    one_side = apart.at(first) * apart.at(last) > 0
+    sure = one_side and apart.is_sure(first) and apart.is_sure(last)
+    return "none" if sure else "undecided"

@@ -68,7 +68,7 @@ def _difference_words(difference: Difference) -> str:
         by_value.setdefault(value, []).append(machine)
     words = [f"{value or 'unknown'} ({names_words(names)})" for value, names in by_value.items()]
     return f"{difference.name}: {'; '.join(words[:6])}" + (
-        f"; and {len(words) - 6} other values" if len(words) > 6 else ""
+        f"; and {len(words) - 6} more" if len(words) > 6 else ""
     )
 
 
@@ -122,7 +122,7 @@ def _mean_columns(name: str = "geometric\nmean") -> list[Column]:
     return [
         Column(name, lambda mean: ratio_words(mean.geometric_mean)),
         Column(
-            "smallest…largest",
+            "smallest…\nlargest",
             lambda mean: "" if mean.cells == 1 else _interval(mean.smallest, mean.largest).strip(),
         ),
         Column("cells", lambda mean: str(mean.cells)),
@@ -201,13 +201,13 @@ def _unknown(rows: Sequence[Use]) -> list[tuple[str, list[float | None]]]:
 
 
 def unrepeated(rows: Sequence[tuple[str, ...]], columns: int) -> tuple[tuple[str, ...], ...]:
-    """Rows that agree with the one before in the first columns leave these empty."""
+    """Of the first columns, those in which a row agrees with the one before it are left empty."""
     found: list[tuple[str, ...]] = []
     last: tuple[str, ...] = ()
     for row in rows:
-        place = row[:columns]
-        found.append((*[""] * columns, *row[columns:]) if place == last else row)
-        last = place
+        alike = next((i for i in range(columns) if row[: i + 1] != last[: i + 1]), columns)
+        found.append((*[""] * alike, *row[alike:]))
+        last = row
     return tuple(found)
 
 
@@ -217,18 +217,8 @@ def _thousands(value: float | None) -> str:
     return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
 
 
-def scaling_block(found: Comparison, told: Sequence[str], machines: Sequence[str]) -> Block:
-    """A row a series and machine: overhead, time per layer, what binds."""
-    series = dict.fromkeys(line.series for line in found.lines)
-    order = {name: place for place, name in enumerate(machines)}
-    rows = [
-        line
-        for each in series
-        for line in sorted(
-            (line for line in found.lines if line.series == each and line.machine in order),
-            key=lambda line: order[line.machine],
-        )
-    ]
+def scaling_block(rows: Sequence[Line], told: Sequence[str]) -> Block:
+    """A row a series and machine: overhead and time per layer."""
     columns = [
         Column("", lambda line: series_words(line.series, told)),
         Column("machine", lambda line: short(line.machine)),

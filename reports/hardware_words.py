@@ -69,15 +69,13 @@ def scaling_sentence(found: Comparison, crossing: Crossing, told: Sequence[str])
 
 
 def _crossing(found: Comparison, each: Crossing) -> str:
-    base, other = short(each.base), short(each.machine)
-    last = f"{each.last:g} (twice the deepest that both have)"
+    reach = f"between depth {each.first:g} and {each.last:g}"
     if each.kind == "not straight":
         return f"no crossing is read off: {_crooked(found, each)}."
     if each.kind == "none":
-        lower = short(each.faster_deep)
-        return f"the lines do not cross up to depth {last}: that of {lower} is lower."
+        return f"the lines do not cross {reach}: that of {short(each.faster_deep)} is lower."
     if each.depth is None or each.low is None or each.high is None:
-        return f"whether the lines cross cannot be told: {base} and {other} may have one slope."
+        return f"whether the lines cross {reach} cannot be told."
     return (
         f"the lines cross at depth {each.depth:.3g} (95% interval "
         f"{_bounded(each.low, each.first, 'below')} to {_bounded(each.high, each.last, 'above')}): "
@@ -186,4 +184,4 @@ def _moves(same: Sequence[Affordable]) -> str:
         f"{'none fits' if depth is None else depth} on {names_words(names)}"
         for depth, names in by_depth.items()
     ]
-    return f"With {bound}, the {name} of {family} moves: {', '.join(places)}."
+    return f"With {bound}, the {name} of {family} moves: {'; '.join(places)}."
