@@ -19,14 +19,8 @@ from .hardware_tables import (
     training_block,
     use_block,
 )
-from .hardware_words import (
-    budget_sentences,
-    covers_words,
-    names_words,
-    scaling_sentence,
-    short,
-    summary,
-)
+from .hardware_words import budget_sentences, covers_words, scaling_sentence, summary
+from .machine_names import names_words, short
 from .text import markdown_of
 
 TITLE = "Hardware against hardware"

@@ -129,10 +129,12 @@ def _of_machine(
     swept: Mapping[str, Sequence[Sweep]],
     asked: Sequence[Sequence[Budget]],
 ) -> Iterator[Affordable]:
-    for sweep, trained_on in _accuracies(machine, family, swept) or [(None, None)]:
-        for budgets in asked:
-            verdict = None if sweep is None else judge(sweep, table, budgets)
-            yield _affordable(machine, table, budgets, verdict, trained_on)
+    found = _accuracies(machine, family, swept)
+    for budgets in asked:
+        for sweep, trained_on in found:
+            yield _affordable(machine, table, budgets, judge(sweep, table, budgets), trained_on)
+        if not found:
+            yield _affordable(machine, table, budgets, None, None)
 
 
 def _accuracies(

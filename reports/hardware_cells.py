@@ -110,7 +110,8 @@ def _study_points(machine: Machine) -> Points:
 
 
 def _place(row: Row) -> str:
-    threads = "" if row["threads"] is None else f", {row['threads']:g} threads"
+    count = row["threads"]
+    threads = "" if count is None else f", {count:g} thread{'s' * (count != 1)}"
     return f"{row['device']}{threads}"
 
 

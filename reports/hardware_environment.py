@@ -95,17 +95,21 @@ def _of_infos(infos: Sequence[Mapping[str, Any]]) -> Facts:
         "CPU": _joined(cpu.get("brand_raw") or cpu.get("brand") for cpu in cpus),
         "cores": _joined(cpu.get("count") for cpu in cpus),
         "architecture": _joined(info.get("machine") for info in infos),
-        "Python": _joined(
-            f"{info.get('python_implementation', '')} {info['python_version']}".strip()
-            for info in infos
-            if info.get("python_version")
-        ),
+        "Python": _joined(map(_python, infos)),
         "OS": _joined(
             f"{info['system']} {info.get('release', '')}".strip()
             for info in infos
             if info.get("system")
         ),
     }
+
+
+def _python(info: Mapping[str, Any]) -> str | None:
+    """The version, with the implementation where it is not the usual one."""
+    version, implementation = info.get("python_version"), info.get("python_implementation")
+    if not version or implementation in (None, "CPython"):
+        return version
+    return f"{implementation} {version}"
 
 
 def _clock(info: Mapping[str, Any]) -> str | None:

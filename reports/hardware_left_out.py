@@ -8,6 +8,7 @@ from .findings import excluded
 from .hardware_budgets import Affordable
 from .hardware_cells import Points
 from .hardware_pairs import series_rank
+from .machine_names import names_words
 from .machines import Machine
 from .price import Price
 
@@ -75,10 +76,13 @@ def notes_on(
         names = ", ".join(each.machine for each in points if not each.by_key)
         yield f"No timed cell: {names}."
     yield from _borrowed(afforded)
-    if budgets and not any(each.task or each.accuracies_of for each in afforded):
-        yield "There are no accuracies: of a budget only the deepest depth that fits is said."
-    if prices and not any(len(machine.tables.runs) for machine in machines):
-        yield "There are no trainings, so a training run has no price."
+    if budgets and not any(each.accuracies_of for each in afforded):
+        said = "only the deepest depth that fits" if afforded else "nothing"
+        yield f"There are no accuracies: {said} is said of a budget."
+    untrained = [machine.name for machine in machines if not len(machine.tables.runs)]
+    unpriced = [price.machine for price in prices if price.machine in untrained]
+    if unpriced:
+        yield f"No training was measured on {', '.join(unpriced)}: a run has no price there."
 
 
 def _borrowed(afforded: Sequence[Affordable]) -> Iterator[str]:
@@ -89,5 +93,11 @@ def _borrowed(afforded: Sequence[Affordable]) -> Iterator[str]:
             lent.setdefault(each.accuracies_of, []).append(each.machine)
     for lender, borrowers in lent.items():
         names = list(dict.fromkeys(borrowers))
-        words = ", ".join(names) if len(names) <= 6 else f"{len(names)} other machines"
+        words = names_words(names)
         yield f"The accuracies of {lender} stand for {words} too: there were no trainings."
+    own = list(dict.fromkeys(e.machine for e in afforded if e.accuracies_of == e.machine))
+    if len(own) > 1:
+        yield (
+            f"{names_words(own)} have trainings of their own: a best depth may move from one to "
+            "another also by the noise of trainings."
+        )

@@ -7,6 +7,7 @@ two fastest and the slowest. Nothing is computed here.
 from collections.abc import Sequence
 
 from .block import Block, Column, header_and_rows, number
+from .budget import Budget
 from .hardware import Comparison
 from .hardware_budgets import Affordable
 from .hardware_cells import Series, series_words
@@ -15,8 +16,10 @@ from .hardware_pairs import Mean, Pair
 from .hardware_price import TrainingRun
 from .hardware_scaling import Line
 from .hardware_use import Use
-from .hardware_words import names_words, ratio_words, short
+from .hardware_words import ratio_words
+from .machine_names import names_words, short
 from .median_ratio import Ratio
+from .words import quantity
 
 # The most machines that stand side by side in 100 columns.
 WIDE = 4
@@ -74,7 +77,9 @@ def _difference_words(difference: Difference) -> str:
 
 def series_block(found: Comparison, told: Sequence[str]) -> Block:
     """Geometric means by series: a row each, for each other machine."""
-    rows = [mean for mean in found.means if mean.series is not None or mean.pass_ is None]
+    series = [mean for mean in found.means if mean.series is not None]
+    order = {each: place for place, each in enumerate(dict.fromkeys(m.series for m in series))}
+    rows = [*sorted(series, key=lambda mean: order[mean.series]), *_overall(found)]
     several = len(found.machines) > 2
     columns = [
         Column("", lambda mean: _mean_name(mean, told)),
@@ -82,7 +87,7 @@ def series_block(found: Comparison, told: Sequence[str]) -> Block:
         *_mean_columns(),
     ]
     header, lines = header_and_rows(columns, rows)
-    return Block(f"Time over that of {short(found.base)}", header, lines)
+    return Block(f"Time over that of {short(found.base)}", header, unrepeated(lines, 1))
 
 
 def machines_block(found: Comparison) -> Block:
@@ -148,8 +153,8 @@ def cell_block(
     several = len({pair.machine for pair in pairs}) > 1
     columns = [
         Column(_cell_heading(pairs), _cell_name),
-        Column("machine", lambda pair: short(pair.machine) if several else ""),
         Column(f"{short(found.base)} ms", lambda pair: milliseconds(pair.base.median.seconds)),
+        Column("machine", lambda pair: short(pair.machine) if several else ""),
         Column(
             "ms" if several else f"{short(pairs[0].machine)} ms",
             lambda pair: milliseconds(pair.other.median.seconds),
@@ -159,7 +164,8 @@ def cell_block(
     ]
     by_cell = sorted(pairs, key=lambda pair: (pair.key.depth or 0, pair.key.name or ""))
     header, rows = header_and_rows(columns, by_cell)
-    return Block(f"{series_words(series, told)}, cell by cell", header, rows)
+    lines = unrepeated(rows, 2) if several else rows
+    return Block(f"{series_words(series, told)}, one by one", header, lines)
 
 
 def _cell_heading(pairs: Sequence[Pair]) -> str:
@@ -243,7 +249,7 @@ def budget_block(found: Comparison, machines: Sequence[str]) -> Block:
     rows = [each for each in found.affordable if each.machine in machines]
     columns = [
         Column("", lambda row: f"{row.family} on {row.task}" if row.task else row.family),
-        Column("within", lambda row: row.budget),
+        Column("at most", lambda row: ", ".join(map(_bound, row.budgets))),
         Column("machine", lambda row: short(row.machine)),
         Column("best\ndepth", _best),
         Column("accuracy\n%", lambda row: number(row.accuracy, 0.01, ".1f")),
@@ -258,6 +264,11 @@ def budget_block(found: Comparison, machines: Sequence[str]) -> Block:
         "The best depth under a budget", header, unrepeated(lines, 2),
         captions=tuple(filter(None, (caption,))),
     )  # fmt: skip
+
+
+def _bound(budget: Budget) -> str:
+    """`latency 1 ms`."""
+    return f"{budget.name} {quantity(budget.column, budget.limit)}"
 
 
 def _best(row: Affordable) -> str:

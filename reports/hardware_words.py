@@ -8,15 +8,10 @@ from .hardware_cause import KERNELS, Cause
 from .hardware_cells import Series, series_words
 from .hardware_pairs import Mean, Pair
 from .hardware_scaling import MOST_MISFIT, Crossing, Line
+from .machine_names import names_words, short
 from .words import budget_words
 
-LONGEST_NAME = 24
 _REFERENCES = {"matmul": "reference matrix product", "copy": "reference copy", "launch": "launch"}
-
-
-def short(name: str) -> str:
-    """A machine's name as it is shown: at most 24 characters."""
-    return name if len(name) <= LONGEST_NAME else name[: LONGEST_NAME - 1] + "…"
 
 
 def ratio_words(value: float) -> str:
@@ -24,18 +19,11 @@ def ratio_words(value: float) -> str:
     return f"{value:,.0f}x" if value >= 100 else f"{value:#.3g}x".replace(".x", "x")
 
 
-def names_words(names: Sequence[str], most: int = 6) -> str:
-    """`a, b and c`; of many the first and how many more."""
-    shown = [short(name) for name in names[:most]]
-    if len(names) > most:
-        return f"{', '.join(shown)} and {len(names) - most} more"
-    return shown[0] if len(shown) == 1 else f"{', '.join(shown[:-1])} and {shown[-1]}"
-
-
 def summary(found: Comparison, mean: Mean) -> str:
     """One machine against the base, over all cells."""
     base, other = short(found.base), short(mean.machine)
-    cells = "the 1 cell" if mean.cells == 1 else f"{mean.cells} cells"
+    noun = "cell" if any(pair.key.depth for pair in found.pairs) else "benchmark"
+    cells = f"the 1 {noun}" if mean.cells == 1 else f"{mean.cells} {noun}s"
     counts = [
         f"{word} in {count}"
         for word, count in (("faster", mean.faster), ("slower", mean.slower))

@@ -5,13 +5,17 @@ comparison.
 """
 
 from collections.abc import Mapping
-from itertools import pairwise
 from typing import Any
 
 from .rows import mapping, number_or_none
 
-# pytest-benchmark's names, smallest first.
-ORDER = ("min", "q1", "median", "q3", "max")
+# pytest-benchmark's names.
+TIMES = ("min", "q1", "median", "q3", "max", "mean")
+# The first of each is never above the second.
+ORDER = (
+    ("min", "median"), ("median", "max"), ("min", "mean"), ("mean", "max"),
+    ("q1", "median"), ("median", "q3"), ("min", "q1"), ("q3", "max"),
+)  # fmt: skip
 SPREADS = ("stddev", "iqr")
 
 # Quartiles are interpolated: they may miss an equal minimum by a rounding.
@@ -23,7 +27,7 @@ def flaw(stats: Mapping[str, Any]) -> str | None:
     nothing is."""
     if not stats:
         return "it has no statistics"
-    known = {name: number_or_none(stats.get(name)) for name in (*ORDER, "mean", *SPREADS)}
+    known = {name: number_or_none(stats.get(name)) for name in (*TIMES, *SPREADS)}
     if known["median"] is None:
         return "its median is null or no finite number"
     return _not_positive(known) or _out_of_order(known) or _bad_rounds(stats)
@@ -46,7 +50,7 @@ def without_flawed(
 
 
 def _not_positive(known: Mapping[str, float | None]) -> str | None:
-    for name in (*ORDER, "mean"):
+    for name in TIMES:
         value = known[name]
         if value is not None and value <= 0:
             return f"its {name} is {value:g} s: a time must be above 0"
@@ -58,9 +62,9 @@ def _not_positive(known: Mapping[str, float | None]) -> str | None:
 
 
 def _out_of_order(known: Mapping[str, float | None]) -> str | None:
-    given = [(name, value) for name in ORDER if (value := known[name]) is not None]
-    for (low_name, low), (high_name, high) in pairwise(given):
-        if low > high * (1 + _ROUNDING):
+    for low_name, high_name in ORDER:
+        low, high = known[low_name], known[high_name]
+        if low is not None and high is not None and low > high * (1 + _ROUNDING):
             return f"its {low_name} ({low:.4g} s) is above its {high_name} ({high:.4g} s)"
     return None
 
