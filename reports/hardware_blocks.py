@@ -91,15 +91,6 @@ def _captions(found: Comparison) -> Iterator[str]:
         yield f"all cells: {common}"
     yield _RATIO
     yield covers_words(found)
-    warned = {
-        name: sum(each.count for each in warned)
-        for name, warned in found.warnings.items()
-        if warned
-    }
-    if warned:
-        names = names_words(list(warned))
-        cells = "1 warning" if sum(warned.values()) == 1 else f"{sum(warned.values())} warnings"
-        yield f"{cells} on how cells were measured on {names}: see the notes"
 
 
 def _common(found: Comparison) -> str:

@@ -29,6 +29,11 @@ class Pair:
         return self.base.key
 
     @property
+    def is_warned(self) -> bool:
+        """Does either measurement carry warnings, as of a busy machine?"""
+        return bool(self.base.row.get("warnings") or self.other.row.get("warnings"))
+
+    @property
     def series(self) -> Series:
         """The series of the base's point: groups may be named otherwise elsewhere."""
         return self.base.series
@@ -42,6 +47,7 @@ class Mean:
         series: null for several together.
         pass_: null for all cells together, and for benchmarks that have none.
         faster, slower, undecided: cells; the first two only where the interval excludes 1.
+        warned: the decided cells of which either measurement carries warnings.
         covers: `processes` if every interval holds for another process too, else `rounds`; null
             where there is no interval at all.
     """
@@ -56,6 +62,7 @@ class Mean:
     faster: int
     slower: int
     undecided: int
+    warned: int
     covers: str | None
 
 
@@ -132,6 +139,7 @@ def _mean(machine: str, found: Sequence[Pair], series: Series | None, pass_: str
         faster=verdicts.count("faster"),
         slower=verdicts.count("slower"),
         undecided=verdicts.count("undecided"),
+        warned=sum(pair.is_warned and pair.ratio.verdict != "undecided" for pair in found),
         covers="rounds" if "rounds" in covers else next(iter(covers), None),
     )
 

@@ -236,12 +236,16 @@ def scaling_block(rows: Sequence[Line], told: Sequence[str]) -> Block:
     return Block("Time against depth", header, unrepeated(lines, 1))
 
 
+# Of a fitted number: what is left beyond them is the rounding of the fit.
+_MOST_DECIMALS = 12
+
+
 def _span(line: Line, name: str) -> str:
     """The value and how far its interval reaches to either side."""
     value, high = (getattr(line, f"{name}_{part}") for part in ("seconds", "high"))
-    reach = 1e3 * (high - value)
+    reach = round(1e3 * (high - value), _MOST_DECIMALS)
     shown = f"{reach:,.0f}" if reach >= 100 else f"{reach:.2g}"
-    return f"{milliseconds(value)} ±{shown}"
+    return f"{milliseconds(round(value, _MOST_DECIMALS))} ±{shown}"
 
 
 def budget_block(found: Comparison, machines: Sequence[str]) -> Block:

@@ -31,9 +31,13 @@ def summary(found: Comparison, mean: Mean) -> str:
     ]
     if mean.undecided:
         counts.append(f"undecided in {mean.undecided}")
+    warned = ""
+    if mean.warned:
+        of = f"{mean.warned} of the {mean.faster + mean.slower} cells"
+        warned = f" Trust them less: {of} that are decided carry warnings (see the notes)."
     return (
         f"{other} takes {ratio_words(mean.geometric_mean)} the time of {base} (geometric mean of "
-        f"{cells} that both have): {', '.join(counts)}."
+        f"{cells} that both have): {', '.join(counts)}.{warned}"
     )
 
 

@@ -6,8 +6,9 @@ LONGEST_NAME = 24
 
 
 def short(name: str) -> str:
-    """A machine's name as it is shown: at most 24 characters."""
-    return name if len(name) <= LONGEST_NAME else name[: LONGEST_NAME - 1] + "…"
+    """A machine's name as it is shown: at most 24 characters, none that would steer a terminal."""
+    shown = "".join(letter for letter in " ".join(name.split()) if letter.isprintable())
+    return shown if len(shown) <= LONGEST_NAME else shown[: LONGEST_NAME - 1] + "…"
 
 
 def names_words(names: Sequence[str], most: int = 6) -> str:

@@ -45,11 +45,18 @@ def parse_specs(texts: Sequence[str]) -> tuple[tuple[MachineSpec, ...], tuple[st
 
 def _split(text: str) -> tuple[str | None, Path]:
     name, sign, path = text.partition("=")
-    if not sign or Path(text).exists():  # a file's own name may hold the sign
+    if not sign or _exists(text):  # a file's own name may hold the sign
         return None, Path(text)
     if not name.strip() or not path:
         raise InputError(f"NAME=FILE was expected; got {text!r}")
     return name.strip(), Path(path)
+
+
+def _exists(text: str) -> bool:
+    try:
+        return Path(text).exists()
+    except OSError:  # longer than any name of a file
+        return False
 
 
 def _distinct(
