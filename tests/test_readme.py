@@ -10,10 +10,11 @@ from pathlib import Path
 import pytest
 
 from .bench.sessions import TASK, environment
+from .reports import machines
 
 ROOT = Path(__file__).parents[1]
-PAGES = ("README.md", "docs/best-depth.md", "docs/runs.md", "docs/search.md")
-README, BEST_DEPTH, RUNS, SEARCH = ((ROOT / name).read_text() for name in PAGES)
+PAGES = ("README.md", "docs/best-depth.md", "docs/runs.md", "docs/search.md", "docs/compare.md")
+README, BEST_DEPTH, RUNS, SEARCH, COMPARE = ((ROOT / name).read_text() for name in PAGES)
 
 NET = """
 import torch
@@ -42,6 +43,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "path" / "to" / "mynet.py").write_text(NET)
     (folder / "task.py").write_text(TASK)
     (folder / "table.csv").write_text("depth,error,n_test\n20,8.75,10000\n56,6.97,10000\n")
+    for place, name in enumerate(("cpu", "cpu-again", "gpu", "gpu-again")):
+        machines.write(folder, **{name: machines.study(lambda _, k=place: 1.0 + k, runs=not place)})
     arguments = "--task task.py:load --family mlp --depths 2 --epochs 1 --passes forward,step"
     _run(f"pytest bench {arguments} --benchmark-json results/study.json", folder)
     return folder
@@ -63,7 +66,9 @@ def _run(line: str, folder: Path) -> subprocess.CompletedProcess[str]:
     )
 
 
-ANSWERING = [line for page in (README, BEST_DEPTH, SEARCH) for line in _commands("howdeep", page)]
+ANSWERING = [
+    line for page in (README, BEST_DEPTH, SEARCH, COMPARE) for line in _commands("howdeep", page)
+]
 
 # What makes a command that trains one of seconds.
 QUICK = {
