@@ -42,6 +42,17 @@ def header_and_rows(
     return tuple(heading for heading, _ in filled), tuple(lines)
 
 
+def unrepeated(rows: Sequence[tuple[str, ...]], columns: int) -> tuple[tuple[str, ...], ...]:
+    """Of the first columns, those in which a row agrees with the one before it are left empty."""
+    found: list[tuple[str, ...]] = []
+    last: tuple[str, ...] = ()
+    for row in rows:
+        alike = next((i for i in range(columns) if row[: i + 1] != last[: i + 1]), columns)
+        found.append((*[""] * alike, *row[alike:]))
+        last = row
+    return tuple(found)
+
+
 def number(value: float | None, unit: float, digits: str) -> str:
     """`value` in units of `unit` with these digits, or one that counts where they are all zeros;
     empty where it is unknown."""

@@ -6,18 +6,15 @@ from dataclasses import replace
 from .block import Block
 from .hardware import Comparison
 from .hardware_cells import Series, series_words, told_parts
+from .hardware_cost_tables import budget_block, scaling_block, training_block, use_block
 from .hardware_pairs import Unshared
 from .hardware_tables import (
     WIDE,
-    budget_block,
     cell_block,
     difference_block,
     machines_block,
-    scaling_block,
     series_block,
     shown_machines,
-    training_block,
-    use_block,
 )
 from .hardware_words import budget_sentences, covers_words, scaling_sentence, summary
 from .machine_names import names_words, short

@@ -92,7 +92,7 @@ def _study_points(machine: Machine) -> Points:
     cells = [
         row
         for row in records(machine.tables.cells)
-        if row["status"] == "ok" and row["latency_seconds"] is not None
+        if row["status"] == "ok" and (row["latency_seconds"] or 0) > 0
     ]
     found, mixed = {}, []
     for (family, pass_, depth, *setting), rows in grouped(

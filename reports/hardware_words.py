@@ -19,6 +19,14 @@ def ratio_words(value: float) -> str:
     return f"{value:,.0f}x" if value >= 100 else f"{value:#.3g}x".replace(".x", "x")
 
 
+def milliseconds(seconds: float | None) -> str:
+    """In three digits."""
+    if seconds is None:
+        return ""
+    value = 1e3 * seconds
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:#.3g}".rstrip(".")
+
+
 def summary(found: Comparison, mean: Mean) -> str:
     """One machine against the base, over all cells."""
     base, other = short(found.base), short(mean.machine)
