@@ -177,9 +177,7 @@ def _excluded(row: Mapping[str, Any]) -> str:
 
 
 def _warning(warned: Warned) -> str:
-    counts = {"cell": warned.cells, "run": warned.runs}
-    rows = [f"{n} {kind}{'s' * (n > 1)}" for kind, n in counts.items() if n]
-    where = f"{' and '.join(rows)} ({_networks(warned.depths)})"
+    where = f"{warned.rows} ({_networks(warned.depths)})"
     return f"{where}: {warned.text}" + (" (and alike)" if warned.similar else "")
 
 

@@ -11,7 +11,6 @@ from typing import Any
 
 from .budget import Budget
 from .errors import InputError
-from .findings import Warned, count_warnings
 from .hardware_budgets import Affordable, affordable
 from .hardware_cause import Cause, causes
 from .hardware_cells import Points, Series, all_points
@@ -23,6 +22,7 @@ from .hardware_scaling import Crossing, Line, crossings, lines
 from .hardware_use import Use, uses
 from .machines import Machine
 from .price import Price
+from .warned import Warned, count_warnings
 
 
 @dataclass(frozen=True)
@@ -96,7 +96,7 @@ class Comparison:
             "not_shared": [_of_series(each) for each in self.unshared],
             "excluded": [asdict(each) for each in self.excluded],
             "warnings": {
-                name: [asdict(each) for each in warned] for name, warned in self.warnings.items()
+                name: [each.as_dict() for each in warned] for name, warned in self.warnings.items()
             },
             "notes": list(self.notes),
         }

@@ -197,9 +197,8 @@ def _warnings(found: Comparison) -> Iterator[str]:
     given = []
     for machine, warned in found.warnings.items():
         for each in warned:
-            cells = "1 cell" if each.count == 1 else f"{each.count} cells"
             alike = " (and alike)" if each.similar else ""
-            given.append((machine, f"{cells}: {each.text}{alike}"))
+            given.append((machine, f"{each.rows}: {each.text}{alike}"))
     yield from _by_machine(given)
 
 

@@ -31,6 +31,12 @@ class Warned:
     depths: Mapping[str, tuple[int, ...]]
     similar: bool
 
+    @property
+    def rows(self) -> str:
+        """How many carry it: `2 cells and 1 run`."""
+        counts = {"cell": self.cells, "run": self.runs}
+        return " and ".join(f"{n} {kind}{'s' * (n > 1)}" for kind, n in counts.items() if n)
+
     def as_dict(self) -> dict[str, Any]:
         """The entry of `warnings` in the JSON object."""
         return {
