@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 import torch
-from torch import nn
+from torch import Tensor
 
 from ..records import Training
 from .optimizers import FUSED, OPTIMIZERS
@@ -13,7 +13,7 @@ WARM_UP = 0.3
 
 
 def scheduled(
-    parameters: Mapping[float, Sequence[nn.Parameter]],
+    parameters: Mapping[float, Sequence[Tensor]],
     training: Training,
     *,
     steps: int,

@@ -12,7 +12,7 @@ Left out: treatments, which see one network, and what scales a loss (fp16).
 import itertools
 import math
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
 import torch
@@ -78,11 +78,21 @@ class Stack:
         parameters, self._buffers = stack_module_state(self.networks)
         self._parameters = {name: _laid_out(values) for name, values in parameters.items()}
         self._share()
-        rates: dict[float, list[nn.Parameter]] = {}
-        for network, training in zip(self.networks, trainings, strict=True):
-            trained = [p for p in network.parameters() if p.requires_grad]
-            rates.setdefault(training.learning_rate, []).extend(trained)
-        self._optimizer, self._schedule = scheduled(rates, self._training, steps=steps, fused=True)
+        self._has_rates = len({training.learning_rate for training in trainings}) > 1
+        trained = self._by_rate(trainings)
+        self._optimizer, self._schedule = scheduled(
+            trained, self._training, steps=steps, fused=True
+        )
+
+    def _by_rate(self, trainings: Sequence[Training]) -> dict[float, list[Tensor]]:
+        """What is trained: the stacked weights, as every optimizer here changes a weight by its own
+        gradients alone; with several learning rates those of each network."""
+        if not self._has_rates:
+            return {self._training.learning_rate: _trained(self._parameters.values())}
+        rates: dict[float, list[Tensor]] = {}
+        for named, training in zip(self._named, trainings, strict=True):
+            rates.setdefault(training.learning_rate, []).extend(_trained(named.values()))
+        return rates
 
     def _share(self) -> None:
         for i, (network, named) in enumerate(zip(self.networks, self._named, strict=True)):
@@ -110,7 +120,8 @@ class Stack:
         for stacked in self._parameters.values():
             stacked.grad = None
         losses.sum().backward()  # a network's gradients are those of its own loss
-        self._share_gradients()
+        if self._has_rates:
+            self._share_gradients()
         self._optimizer.step()
         self._schedule.step()
         return losses.detach()
@@ -136,6 +147,10 @@ class Stack:
         if replaced:
             raise TypeError(f"the network puts another tensor in the place of {replaced[0]}")
         return output
+
+
+def _trained(parameters: Iterable[Tensor]) -> list[Tensor]:
+    return [parameter for parameter in parameters if parameter.requires_grad]
 
 
 def _laid_out(values: Tensor) -> Tensor:
