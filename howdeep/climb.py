@@ -19,7 +19,7 @@ from reports.budget import Budget, fits_all
 from reports.costs import DepthCost
 from reports.findings import Findings, find
 from reports.rows import cell_row, run_row
-from reports.search import Space, Step, Stop, Tried, next_step
+from reports.search import Space, Step, Stop, Table, Tried, next_step
 from reports.search_words import belief, block, intent, outcome
 from reports.study_json import study_tables
 from reports.tables import Row, Tables
@@ -198,6 +198,14 @@ def _space(surveys: Sequence[Survey], network: Network, options: Options, bounds
 
 @dataclass
 class _Climb:
+    """The trainings of one search, step after step.
+
+    Attributes:
+        surveys: of the depths that may be trained.
+        records: by depth, as they were trained.
+        started: on the monotonic clock, in seconds.
+    """
+
     network: Network
     surveys: Sequence[Survey]
     space: Space
@@ -209,14 +217,7 @@ class _Climb:
     def found(self, left_out: Mapping[int, str]) -> Found:
         """Step after step until there is none."""
         while isinstance(step := self._next(), Step):
-            trained = self.network.train(step.seeds)
-            for record in trained:
-                known = self.records.setdefault(record.depth, [])
-                if record.seed not in {each.seed for each in known}:
-                    known.append(record)
-            by_depth = {each.depth: each for each in self._tried()}
-            for depth in step.seeds:
-                self.tell(outcome(depth, by_depth))
+            self._train(step.seeds)
         runs = [record for depth in sorted(self.records) for record in self.records[depth]]
         return Found(
             find(_tables(runs, self.surveys), margin=self.space.margin),
@@ -229,17 +230,22 @@ class _Climb:
             left_out,
         )
 
+    def _train(self, seeds: Mapping[int, int]) -> None:
+        for record in self.network.train(seeds):
+            known = self.records.setdefault(record.depth, [])
+            if record.seed not in {each.seed for each in known}:
+                known.append(record)
+        for depth in seeds:
+            self.tell(outcome(_tried(depth, self.records[depth])))
+
     def _next(self) -> Step | Stop:
-        tried = self._tried()
-        found = next_step(self.space, tried)
+        table = Table(self.space, [_tried(d, self.records[d]) for d in self.records])
+        found = next_step(table)
         if isinstance(found, Step) and self._is_late(found):
             found = Stop("the next step would take longer than the time allowed", complete=False)
-        if tried:
-            self.tell(f"  {belief(self.space, tried)}; {intent(found, tried)}")
+        if table.tried:
+            self.tell(f"  {belief(table)}; {intent(found, table)}")
         return found
-
-    def _tried(self) -> list[Tried]:
-        return [_tried(depth, self.records[depth]) for depth in sorted(self.records)]
 
     def _is_late(self, step: Step) -> bool:
         """Whether it would end after the time allowed, at the speed of the runs so far."""

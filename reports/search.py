@@ -15,7 +15,7 @@ it says: it is then not complete. A depth is dropped early, with fewer seeds tha
 where it is out at `EARLY`, so that the final test keeps its level (Haybittle 1971, Peto 1976).
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from .best_depth import Standing, stand
@@ -105,29 +105,17 @@ class Stop:
     complete: bool = True
 
 
-def next_step(space: Space, tried: Sequence[Tried]) -> Step | Stop:
-    """The next trainings of a search, or why there are none.
+class Table:
+    """The table so far, and what follows from it.
 
     Args:
-        tried: the depths with runs that have ended; all of those that the last step asked for.
+        tried: the depths with runs that have ended, in any order.
     """
-    table = Table(space, {each.depth: each for each in tried})
-    found = next(_steps(table), None)
-    if found is None:
-        return _ended(table)
-    ahead = space.cost({**{d: t.runs for d, t in table.tried.items()}, **found.seeds})
-    if space.most_flops is not None and ahead > space.most_flops:
-        return Stop(f"the next step ({found.why}) would need more than the training allowed", False)
-    return found
 
-
-class Table:
-    """The table so far, and what follows from it."""
-
-    def __init__(self, space: Space, tried: Mapping[int, Tried]) -> None:
+    def __init__(self, space: Space, tried: Iterable[Tried] = ()) -> None:
         self.space = space
-        self.tried = tried
-        known = [each for each in tried.values() if each.accuracies]
+        self.tried: Mapping[int, Tried] = {each.depth: each for each in tried}
+        known = [each for each in self.tried.values() if each.accuracies]
         self.estimates = {
             each.depth: each
             for each in estimate_depths(
@@ -163,6 +151,19 @@ class Table:
     def sufficient(self) -> int | None:
         """The shallowest tried depth that is not out."""
         return next((d for d in sorted(self.estimates) if not self.is_out(d)), None)
+
+
+def next_step(table: Table) -> Step | Stop:
+    """The next trainings of a search, or why there are none; `table` holds all that the last step
+    asked for."""
+    space = table.space
+    found = next(_steps(table), None)
+    if found is None:
+        return _ended(table)
+    ahead = space.cost({**{d: t.runs for d, t in table.tried.items()}, **found.seeds})
+    if space.most_flops is not None and ahead > space.most_flops:
+        return Stop(f"the next step ({found.why}) would need more than the training allowed", False)
+    return found
 
 
 def _steps(table: Table) -> Iterator[Step]:

@@ -1,14 +1,13 @@
 """What a search says: a line a step as it goes, and how it went."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 from .block import Block
-from .search import Space, Step, Stop, Table, Tried
+from .search import Step, Stop, Table, Tried
 
 
-def belief(space: Space, tried: Sequence[Tried]) -> str:
+def belief(table: Table) -> str:
     """`best depth 16 (97.8%, 5 seeds), depth 8 may be as good`."""
-    table = Table(space, {each.depth: each for each in tried})
     best, sufficient = table.best, table.sufficient
     if best is None:
         return "no depth has an accuracy yet"
@@ -18,13 +17,12 @@ def belief(space: Space, tried: Sequence[Tried]) -> str:
     return f"{words}; depth {sufficient} may be as good"
 
 
-def intent(found: Step | Stop, tried: Sequence[Tried]) -> str:
+def intent(found: Step | Stop, table: Table) -> str:
     """`next: depth 32 with 2 seeds`, with the reason where seeds are added."""
     if isinstance(found, Stop):
         return f"stops: {found.why}"
-    runs = {each.depth: each.runs for each in tried}
-    added = " and ".join(_added(d, n, runs.get(d, 0)) for d, n in found.seeds.items())
-    new = any(not runs.get(depth, 0) for depth in found.seeds)
+    added = " and ".join(_added(d, n, table.runs(d)) for d, n in found.seeds.items())
+    new = any(not table.runs(depth) for depth in found.seeds)
     return f"next: {added}" + ("" if new else f", to tell {found.why}")
 
 
@@ -39,12 +37,11 @@ def _seeds(count: int, more: str = "") -> str:
     return f"{count} {more}seed{'' if count == 1 else 's'}"
 
 
-def outcome(depth: int, tried: Mapping[int, Tried]) -> str:
+def outcome(found: Tried) -> str:
     """`depth 16: 97.8%, 97.6%`; runs without an accuracy are counted."""
-    found = tried[depth]
     shown = [f"{accuracy:.1%}" for accuracy in found.accuracies]
     lost = [f"{found.lost} without an accuracy"] if found.lost else []
-    return f"depth {depth}: {', '.join([*shown, *lost])}"
+    return f"depth {found.depth}: {', '.join([*shown, *lost])}"
 
 
 def block(

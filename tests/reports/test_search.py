@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable
 
 import pytest
 
-from reports.search import Space, Step, Stop, Tried, next_step
+from reports.search import Space, Step, Stop, Table, Tried, next_step
 from reports.search_words import belief, block, intent, outcome
 
 DEPTHS = (1, 2, 4, 8, 16, 32, 64)
@@ -38,7 +38,7 @@ def searched(
         tried = [
             trained(d, n, curve, spread=spread, examples=examples) for d, n in sorted(seeds.items())
         ]
-        found = next_step(asked, tried)
+        found = next_step(Table(asked, tried))
         if isinstance(found, Stop):
             return seeds, found, steps
         assert all(n > seeds.get(d, 0) for d, n in found.seeds.items())
@@ -125,18 +125,18 @@ def test_what_should_not_train_ends_the_climb_where_depth_no_longer_pays() -> No
 def test_depths_that_do_not_train_end_the_climb() -> None:
     """A run without an accuracy counts as one that was tried."""
     tried = [trained(1, 2, rising), trained(2, 2, rising), Tried(4, (), lost=2)]
-    found = next_step(space(), tried)
+    found = next_step(Table(space(), tried))
     assert isinstance(found, Stop)
     assert found.why == "no training at depth 4 has an accuracy"
 
 
 def test_where_nothing_trains_it_goes_on_to_the_end() -> None:
     """The first that trains may be any; where none does, there is no answer."""
-    found = next_step(space(), [Tried(1, (), lost=2), Tried(2, (), lost=2)])
+    found = next_step(Table(space(), [Tried(1, (), lost=2), Tried(2, (), lost=2)]))
     assert isinstance(found, Step)
     assert found.seeds == {4: 2}
     nothing = [Tried(depth, (), lost=2) for depth in DEPTHS]
-    assert next_step(space(), nothing) == Stop("no training has an accuracy", complete=False)
+    assert next_step(Table(space(), nothing)) == Stop("no training has an accuracy", complete=False)
 
 
 @pytest.mark.parametrize(
@@ -174,7 +174,7 @@ def test_any_search_ends(chance: int) -> None:
     asked = space(depths, seeds=draw.choice([1, 2, 3]), margin=draw.choice([1e-6, 0.01, 0.5]))
     taken: dict[int, Tried] = {}
     for _ in range(60):
-        found = next_step(asked, list(taken.values()))
+        found = next_step(Table(asked, taken.values()))
         if isinstance(found, Stop):
             return
         for depth, seeds in found.seeds.items():
@@ -189,7 +189,7 @@ def test_any_search_ends(chance: int) -> None:
 
 def test_an_interrupted_depth_gets_its_seeds_first() -> None:
     """A search that was stopped goes on where it was."""
-    found = next_step(space(), [trained(1, 2, rising), trained(2, 1, rising)])
+    found = next_step(Table(space(), [trained(1, 2, rising), trained(2, 1, rising)]))
     assert isinstance(found, Step)
     assert found.seeds == {2: 2}
 
@@ -213,7 +213,7 @@ def test_the_order_of_the_table_does_not_matter() -> None:
     """Neither of depths nor of seeds."""
     tried = [trained(d, 3, flat_from_four, spread=0.01) for d in (1, 2, 4, 8)]
     turned = [Tried(t.depth, t.accuracies[::-1], t.n_examples) for t in reversed(tried)]
-    assert next_step(space(), tried) == next_step(space(), turned)
+    assert next_step(Table(space(), tried)) == next_step(Table(space(), turned))
 
 
 @pytest.mark.parametrize("curve", [peak_at_eight, rising, flat_from_four])
@@ -230,17 +230,16 @@ def test_more_seeds_go_on_from_what_is_there(curve: Curve) -> None:
 def test_each_step_is_told() -> None:
     """What was found, what is believed, and what comes next."""
     tried = [Tried(4, (0.85, 0.86), EXAMPLES), Tried(8, (0.862, 0.862), EXAMPLES)]
-    assert outcome(4, {each.depth: each for each in tried}) == "depth 4: 85.0%, 86.0%"
-    assert belief(space(), tried) == (
-        "best depth 8 (86.2%, 2 seeds); depth 4 may be as good"
-    )  # fmt: skip
-    assert intent(Step({16: 2}, "depth 16"), tried) == "next: depth 16 with 2 seeds"
-    assert intent(Step({4: 3, 8: 4}, "whether depth 4 is as good as 8"), tried) == (
+    assert outcome(tried[0]) == "depth 4: 85.0%, 86.0%"
+    table = Table(space(), tried)
+    assert belief(table) == "best depth 8 (86.2%, 2 seeds); depth 4 may be as good"
+    assert intent(Step({16: 2}, "depth 16"), table) == "next: depth 16 with 2 seeds"
+    assert intent(Step({4: 3, 8: 4}, "whether depth 4 is as good as 8"), table) == (
         "next: 1 more seed at depth 4 and 2 more seeds at depth 8, to tell whether depth 4 is as "
         "good as 8"
     )
-    assert intent(Stop("enough"), tried) == "stops: enough"
-    assert belief(space(), []) == "no depth has an accuracy yet"
+    assert intent(Stop("enough"), table) == "stops: enough"
+    assert belief(Table(space())) == "no depth has an accuracy yet"
 
 
 def test_how_it_went_is_told() -> None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from reports.best_depth import stand
 from reports.estimates import Observations, estimate_depths
-from reports.search import Space, Step, Tried, next_step
+from reports.search import Space, Step, Table, Tried, next_step
 
 SEEDS = 5
 
@@ -53,7 +53,7 @@ def race(
     def tried() -> list[Tried]:
         return [Tried(d, tuple(accuracies[d][:n]), examples) for d, n in sorted(taken.items())]
 
-    while isinstance(step := next_step(space, tried()), Step):
+    while isinstance(step := next_step(Table(space, tried())), Step):
         taken |= step.seeds
     members = _members({d: accuracies[d][:n] for d, n in taken.items()}, examples)
     spent = sum(n * flops[d] for d, n in taken.items())
