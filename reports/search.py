@@ -18,8 +18,9 @@ where it is out at `EARLY`, so that the final test keeps its level (Haybittle 19
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from .best_depth import Standing, stand
+from .best_depth import Standing, best_estimate, stand
 from .estimates import ALPHA, Estimate, Observations, estimate_depths, upper_bound
+from .points import asked_points
 
 FEWEST_SEEDS = 2
 """Of a depth: with fewer, nothing is known of its spread."""
@@ -197,7 +198,7 @@ def _onward(table: Table, started: Sequence[int], deeper: int) -> Iterator[Step]
     if gain >= table.space.margin:
         yield _to_fewest(table, deeper)
         return
-    if is_last(table, rival, last) or (gain <= 0 and deeper in table.space.untrainable):
+    if _is_last(table, rival, last) or (gain <= 0 and deeper in table.space.untrainable):
         return
     open_ = [depth for depth in (last.depth, rival.depth) if not table.is_full(depth)]
     if open_:
@@ -207,7 +208,7 @@ def _onward(table: Table, started: Sequence[int], deeper: int) -> Iterator[Step]
         yield _to_fewest(table, deeper)
 
 
-def is_last(table: Table, rival: Estimate, last: Estimate) -> bool:
+def _is_last(table: Table, rival: Estimate, last: Estimate) -> bool:
     """Whether `last` is shown to bring less than the margin over `rival`.
 
     One-sided, 95% over all looks: with the fewest seeds, with one more, … with all.
@@ -264,9 +265,8 @@ def _ended(table: Table) -> Stop:
     last, rival = table.estimates.get(climbed[-1]), _rival(table, climbed[-1])
     if last is None or rival is None:
         return Stop(f"no training at depth {climbed[-1]} has an accuracy")
-    if is_last(table, rival, last):
-        points = f"{100 * table.space.margin:g}"
-        least = f"{points} point" + ("" if points == "1" else "s")
+    if _is_last(table, rival, last):
+        least = asked_points(table.space.margin)
         return Stop(f"depth {last.depth} is shown to bring less than {least} over {rival.depth}")
     if last.mean <= rival.mean and _following(table, climbed) in table.space.untrainable:
         words = f"depth {last.depth} is no better than {rival.depth}, and deeper should not train"
@@ -278,7 +278,7 @@ def _ended(table: Table) -> Stop:
 def _rival(table: Table, depth: int) -> Estimate | None:
     """The best of the shallower depths."""
     shallower = [each for d, each in table.estimates.items() if d < depth]
-    return max(shallower, key=lambda each: (each.mean, -each.depth), default=None)
+    return best_estimate(shallower)
 
 
 def _following(table: Table, started: Sequence[int]) -> int | None:

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from .budget import Budget
 from .estimates import ALPHA, Estimate
+from .points import asked_points
 from .verdict import DepthRow, Verdict
 from .within_budget import Within
 
@@ -94,8 +95,8 @@ def _within_margin(verdict: Verdict) -> Iterator[str]:
     """Where a depth beside the best is shown to be as good."""
     others = [each for each in verdict.within_margin if each != verdict.best_depth]
     if others:
-        points = f"{100 * verdict.margin:g} point{'' if verdict.margin == 0.01 else 's'}"
-        yield f"Shown to be within {points} of the best: {_listed(others)}."
+        margin = asked_points(verdict.margin)
+        yield f"Shown to be within {margin} of the best: {_listed(others)}."
 
 
 def _listed(depths: tuple[int, ...] | list[int]) -> str:
