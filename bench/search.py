@@ -1,68 +1,31 @@
 """What a search needs of a network: its depths, what each costs before it is trained, and runs."""
 
-import statistics
-import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import pairwise
 
-import torch
-import torch.nn.functional as F
-
-from . import cost, families
+from . import families
 from .depth_rule import at_most, smallest
 from .families import Family
 from .grid import trainings
 from .isolate import Children, Outcome
-from .limits import gradients
-from .measure import latency, machine
-from .measure.signals import signals
-from .measure.state import random_state
 from .options import Options
-from .prediction import predict
-from .records import Cell, RunRecord, Training
+from .records import RunRecord, Training
 from .setting import Setting, settings
 from .specs import InputError
+from .survey import Survey, survey
 from .train import places, tasks
-from .train.child import packed, unpacked
+from .train.child import packed
 from .train.recorder import Recorder
 from .train.runs import Runs, workers
 from .train.store import Store
-from .train.tasks import Task
 from .train.tuning import FACTORS, Tuning
 
 # Deeper than that a search goes only where it is told to, or where the family names more.
 MOST_DEPTH = 64
 
-# A latency is the median of passes for so long, of this many at least.
-_LATENCY_SECONDS, _FEWEST_PASSES = 0.3, 9
-
-PRELOAD = ("bench.search", "bench.train.child")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Survey:
-    """What one depth costs before it is trained.
-
-    Attributes:
-        flops: forward, of one sample.
-        train_flops: of one training.
-        peak_bytes: predicted of a training step.
-        latency_seconds: median of a forward pass of the batch; None where it was not asked for.
-        trainable_depth: that mean-field theory predicts for the network (Schoenholz et al. 2017);
-            None where there is no theory for it.
-        nonfinite: the first layer that is not finite at initialisation.
-    """
-
-    depth: int
-    parameters: int
-    flops: float | None
-    train_flops: float | None
-    peak_bytes: float | None
-    latency_seconds: float | None
-    trainable_depth: float | None
-    nonfinite: str | None
+PRELOAD = ("bench.survey", "bench.train.child")
 
 
 class Network:
@@ -185,65 +148,3 @@ def _doubled(depth: int, deepest: Callable[[int], int], limit: int) -> int | Non
         beyond = range(2 * depth + 1, limit + 1)
         return next((each for each in beyond if deepest(each) == each), None)
     return doubled if doubled <= limit else None
-
-
-def survey(training: Training, data: bytes, timed: bool) -> Survey:
-    """One depth, in a child process."""
-    torch.set_num_threads(training.threads)
-    task = unpacked(data)
-    family = families.find(training.family)
-    family = family.for_task(input_shape=task.input_shape, classes=task.classes)
-    family = family.at_width(training.match.width if training.match else None)
-    batch_size = min(training.batch_size, len(task.train))
-    step = _cell(training, "step", batch_size)
-    predicted = predict(family, training.optimizer, step)
-    trainable, nonfinite = _at_start(family, task, training)
-    steps = training.steps_on(len(task.train))
-    flops, forward = predicted.operations.flops("step"), predicted.operations.flops("forward")
-    return Survey(
-        depth=training.depth,
-        parameters=predicted.parameters,
-        flops=None if forward is None else forward / batch_size,
-        train_flops=None if flops is None else float(flops * steps),
-        peak_bytes=predicted.peak.peak_bytes,
-        latency_seconds=_latency(family, replace(step, pass_="forward")) if timed else None,
-        trainable_depth=trainable,
-        nonfinite=nonfinite,
-    )
-
-
-def _cell(training: Training, pass_: str, batch_size: int) -> Cell:
-    return Cell(
-        family=training.family,
-        depth=training.depth,
-        pass_=pass_,
-        batch_size=batch_size,
-        dtype=training.dtype,
-        device=training.device,
-        threads=training.threads,
-    )
-
-
-def _latency(family: Family, cell: Cell) -> float:
-    network = cost.prepare(family, "adamw", cell)
-    clock = latency.Clock()
-    iteration = latency.timed(network.pass_, clock, machine.synchronizer(cell.device))
-    latency.warm_up(iteration, clock)
-    samples: list[float] = []
-    end = time.perf_counter() + _LATENCY_SECONDS
-    while len(samples) < _FEWEST_PASSES or time.perf_counter() < end:
-        start = clock()
-        iteration()
-        samples.append(clock() - start)
-    return statistics.median(samples)
-
-
-def _at_start(family: Family, task: Task, training: Training) -> tuple[float | None, str | None]:
-    """The trainable depth, and the first layer that is not finite."""
-    with random_state(seed=training.seed):
-        model = family.build(training.depth)
-    trainable = gradients.trainable_depth(model, family.all_knobs)
-    rows = min(training.batch_size, len(task.train))
-    inputs, labels = task.train.inputs[:rows], task.train.labels[:rows]
-    found = signals(model, inputs, lambda logits: F.cross_entropy(logits.float(), labels))
-    return trainable, found.first_nonfinite

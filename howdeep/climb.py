@@ -11,8 +11,9 @@ from bench import search as network_search
 from bench.measure import machine
 from bench.options import Options
 from bench.records import RunRecord, plain
-from bench.search import Network, Survey
+from bench.search import Network
 from bench.specs import InputError
+from bench.survey import Survey
 from bench.train.store import Store
 from reports.block import Block
 from reports.budget import Budget, fits_all
