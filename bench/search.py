@@ -58,12 +58,12 @@ class Network:
         self._runs = Runs(recorder, workers=self._place.workers)
         self._tuning = Tuning(self._runs) if options.tune else None
 
-    def surveys(self, depths: Sequence[int], *, timed: bool) -> list[Survey]:
+    def surveys(self, depths: Sequence[int], *, timed: bool) -> tuple[list[Survey], dict[int, str]]:
         """Of these depths, which are the ones that may be trained, in children; with latencies one
-        after the other.
+        after the other. Beside them, by depth, why one cannot be surveyed.
 
         Raises:
-            InputError: the depths cannot be made alike as asked, or one cannot be surveyed.
+            InputError: the depths cannot be made alike as asked, or none can be surveyed.
         """
         chosen = settings(self._found, depths, self._options, self._task)
         self._settings = dict(chosen)
@@ -74,18 +74,25 @@ class Network:
             except BaseException:
                 self._children.close()
                 raise
-        return [self._of(outcome, d) for outcome, d in zip(outcomes, depths, strict=True)]
+        failed = {
+            depth: f"{outcome.status}: {outcome.reason}"
+            for depth, outcome in zip(depths, outcomes, strict=True)
+            if outcome.status != "ok"
+        }
+        if len(failed) == len(depths):
+            raise InputError(self._nothing_surveyed(failed))
+        return [outcome.value for outcome in outcomes if outcome.status == "ok"], failed
 
     def _survey(self, depth: int, timed: bool) -> Outcome:
         (training,) = self._trainings(depth, 1)
         timeout = self._options.cell_timeout
         return self._children.call(survey, training, self._packed, timed, timeout=timeout)
 
-    def _of(self, outcome: Outcome, depth: int) -> Survey:
-        if outcome.status != "ok":
-            raise InputError(f"{self.family.name} at depth {depth}: {outcome.reason}")
-        found: Survey = outcome.value
-        return found
+    def _nothing_surveyed(self, failed: Mapping[int, str]) -> str:
+        depth, why = next(iter(failed.items()))
+        if len(failed) == 1:
+            return f"{self.family.name} at depth {depth} cannot be surveyed: {why}"
+        return f"{self.family.name} can be surveyed at no depth; at {depth}: {why}"
 
     def train(self, seeds: Mapping[int, int]) -> list[RunRecord]:
         """The runs of these depths with the seeds from 0 to that number, kept ones included."""

@@ -113,11 +113,12 @@ def climb(
     network = Network(options, store)
     try:
         depths = _depths(network, options, bounds, refine)
-        surveys = network.surveys(depths, timed=any(b.name == "latency" for b in bounds.budgets))
-        left_out = _left_out(surveys, bounds.budgets)
+        timed = any(budget.name == "latency" for budget in bounds.budgets)
+        surveys, failed = network.surveys(depths, timed=timed)
+        left_out = _left_out(surveys, failed, bounds.budgets)
         kept = [each for each in surveys if each.depth not in left_out]
         if not kept:
-            return _nothing_fits(surveys, bounds.budgets)
+            return _nothing_fits(surveys, left_out, bounds.budgets)
         for depth, why in left_out.items():
             tell(f"depth {depth} is left out: {why}")
         space = _space(kept, network, options, bounds)
@@ -137,22 +138,27 @@ def _depths(network: Network, options: Options, bounds: Bounds, refine: bool) ->
     return tuple(sorted(set(chosen)))
 
 
-def _left_out(surveys: Sequence[Survey], budgets: Sequence[Budget]) -> dict[int, str]:
-    """Depths that are not tried, and why."""
-    reasons: dict[int, str] = {}
+def _left_out(
+    surveys: Sequence[Survey], failed: Mapping[int, str], budgets: Sequence[Budget]
+) -> dict[int, str]:
+    """Depths that are not tried, shallowest first, and why."""
+    reasons = {depth: f"it cannot be surveyed ({why})" for depth, why in failed.items()}
     for each in surveys:
         over = [budget for budget in budgets if not fits_all([budget], _cost(each))]
         if over:
             reasons[each.depth] = f"it does not fit {over[0]}"
         elif each.nonfinite:
             reasons[each.depth] = f"{each.nonfinite} is not finite at initialisation"
-    return reasons
+    return dict(sorted(reasons.items()))
 
 
-def _nothing_fits(surveys: Sequence[Survey], budgets: Sequence[Budget]) -> NothingFits:
+def _nothing_fits(
+    surveys: Sequence[Survey], left_out: Mapping[int, str], budgets: Sequence[Budget]
+) -> NothingFits:
+    if all(fits_all(budgets, _cost(each)) for each in surveys):
+        depth, why = next(iter(left_out.items()))
+        raise InputError(f"no depth can be trained; depth {depth}: {why}")
     unfit = [b for b in budgets if not any(fits_all([b], _cost(each)) for each in surveys)]
-    if not budgets:
-        raise InputError("at no depth the network is finite at initialisation")
     budget = (unfit or list(budgets))[0]
     needs = [(each.depth, budget.need(_cost(each))) for each in surveys]
     known = [(depth, need) for depth, need in needs if need is not None]

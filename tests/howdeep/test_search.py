@@ -39,6 +39,19 @@ def even(depth):
     if depth % 2: raise ValueError(f"depth must be even; got {depth}")
     return build(depth)
 
+class Fragile(nn.Linear):
+    def forward(self, x):
+        raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried")
+
+def fragile(depth):
+    network = build(depth)
+    if depth > 2:
+        network.append(Fragile(3, 3))
+    return network
+
+def broken(depth):
+    return build(depth).append(Fragile(3, 3))
+
 def sparse(depth):
     if depth % 8 != 1: raise ValueError(f"depth must be 8n+1; got {depth}")
     return build(depth)
@@ -147,6 +160,34 @@ def test_what_is_not_finite_at_initialisation_is_left_out() -> None:
     assert answer(*network)["search"]["left_out"] == {
         "4": "1 is not finite at initialisation"
     }  # fmt: skip
+
+
+def test_a_depth_that_cannot_be_surveyed_is_left_out() -> None:
+    """And said so, as it happens and in the answer; the others are searched."""
+    result = run("search_net.py:fragile", "--depths", "1,2,4", *SMALL, "--json")
+    why = "it cannot be surveyed (oom: RuntimeError: DefaultCPUAllocator: can't allocate memory"
+    assert result.stderr.startswith(f"depth 4 is left out: {why}")
+    found = json.loads(result.stdout)
+    assert found["search"]["left_out"]["4"].startswith(why)
+    assert found["depths"][0]["best_depth"] in (1, 2)
+
+
+def test_a_family_of_which_no_depth_can_be_surveyed_is_refused() -> None:
+    """With what happens at the shallowest."""
+    line = refused("search_net.py:broken", "--depths", "1,2", *SMALL)
+    assert line.startswith(
+        "howdeep search: search_net.py:broken can be surveyed at no depth; at 1: oom: RuntimeError"
+    )
+    line = refused("search_net.py:broken", "--depths", "2", *SMALL)
+    assert line.startswith("howdeep search: search_net.py:broken at depth 2 cannot be surveyed: ")
+
+
+def test_a_budget_is_not_blamed_for_what_cannot_be_trained() -> None:
+    """Depths that fit it, and are left out for another reason, are no answer that nothing fits."""
+    network = ("search_net.py:exploding", "--depths", "4,8", *SMALL)
+    line = "howdeep search: no depth can be trained; depth 4: 1 is not finite at initialisation"
+    assert refused(*network) == line
+    assert refused(*network, "--budget", "flops=1G") == line
 
 
 def test_the_training_allowed_is_kept() -> None:
