@@ -31,10 +31,12 @@ class Survey:
     """What one depth costs before it is trained.
 
     Attributes:
+        batch_size: of the passes below, that of a training.
         flops: forward, of one sample.
+        step_flops: of a training step of the batch.
         train_flops: of one training.
         peak_bytes: predicted of a training step.
-        latency_seconds: median of a forward pass of the batch; None where it was not asked for.
+        latencies: seconds of forward passes of the batch; none where they were not asked for.
         trainable_depth: that mean-field theory predicts for the network (Schoenholz et al. 2017);
             None where there is no theory for it.
         nonfinite: the first layer that is not finite at initialisation.
@@ -42,12 +44,19 @@ class Survey:
 
     depth: int
     parameters: int
+    batch_size: int
     flops: float | None
+    step_flops: float | None
     train_flops: float | None
     peak_bytes: float | None
-    latency_seconds: float | None
+    latencies: tuple[float, ...]
     trainable_depth: float | None
     nonfinite: str | None
+
+    @property
+    def latency_seconds(self) -> float | None:
+        """The median."""
+        return statistics.median(self.latencies) if self.latencies else None
 
 
 def survey(training: Training, data: bytes, timed: bool) -> Survey:
@@ -66,10 +75,12 @@ def survey(training: Training, data: bytes, timed: bool) -> Survey:
     return Survey(
         depth=training.depth,
         parameters=predicted.parameters,
+        batch_size=batch_size,
         flops=None if forward is None else forward / batch_size,
+        step_flops=flops,
         train_flops=None if flops is None else float(flops * steps),
         peak_bytes=predicted.peak.peak_bytes,
-        latency_seconds=_latency(family, replace(step, pass_="forward")) if timed else None,
+        latencies=_latencies(family, replace(step, pass_="forward")) if timed else (),
         trainable_depth=trainable,
         nonfinite=nonfinite,
     )
@@ -87,7 +98,7 @@ def _cell(training: Training, pass_: str, batch_size: int) -> Cell:
     )
 
 
-def _latency(family: Family, cell: Cell) -> float:
+def _latencies(family: Family, cell: Cell) -> tuple[float, ...]:
     network = cost.prepare(family, "adamw", cell)
     clock = latency.Clock()
     iteration = latency.timed(network.pass_, clock, machine.synchronizer(cell.device))
@@ -98,7 +109,7 @@ def _latency(family: Family, cell: Cell) -> float:
         start = clock()
         iteration()
         samples.append(clock() - start)
-    return statistics.median(samples)
+    return tuple(samples)
 
 
 def _at_start(family: Family, task: Task, training: Training) -> tuple[float | None, str | None]:

@@ -4,26 +4,23 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any
 
 from bench import search as network_search
-from bench.measure import machine
 from bench.options import Options
-from bench.records import RunRecord, plain
+from bench.records import RunRecord
 from bench.search import Network
 from bench.specs import InputError
 from bench.survey import Survey
 from bench.train.store import Store
 from reports.block import Block
 from reports.budget import Budget, fits_all
-from reports.costs import DepthCost
 from reports.findings import Findings, find
-from reports.rows import cell_row, run_row
 from reports.search import Space, Step, Stop, Table, Tried, next_step
 from reports.search_words import belief, block, intent, outcome
-from reports.study_json import study_tables
-from reports.tables import Row, Tables
+
+from .search_tables import known_cost, tables
 
 # Costs that are known before a depth is trained.
 KNOWN_BEFORE = ("latency", "flops", "train_flops", "memory")
@@ -144,7 +141,7 @@ def _left_out(
     """Depths that are not tried, shallowest first, and why."""
     reasons = {depth: f"it cannot be surveyed ({why})" for depth, why in failed.items()}
     for each in surveys:
-        over = [budget for budget in budgets if not fits_all([budget], _cost(each))]
+        over = [budget for budget in budgets if not fits_all([budget], known_cost(each))]
         if over:
             reasons[each.depth] = f"it does not fit {over[0]}"
         elif each.nonfinite:
@@ -155,25 +152,14 @@ def _left_out(
 def _nothing_fits(
     surveys: Sequence[Survey], left_out: Mapping[int, str], budgets: Sequence[Budget]
 ) -> NothingFits:
-    if all(fits_all(budgets, _cost(each)) for each in surveys):
+    if all(fits_all(budgets, known_cost(each)) for each in surveys):
         depth, why = next(iter(left_out.items()))
         raise InputError(f"no depth can be trained; depth {depth}: {why}")
-    unfit = [b for b in budgets if not any(fits_all([b], _cost(each)) for each in surveys)]
+    unfit = [b for b in budgets if not any(fits_all([b], known_cost(each)) for each in surveys)]
     budget = (unfit or list(budgets))[0]
-    needs = [(each.depth, budget.need(_cost(each))) for each in surveys]
+    needs = [(each.depth, budget.need(known_cost(each))) for each in surveys]
     known = [(depth, need) for depth, need in needs if need is not None]
     return NothingFits(budget, min(known, key=lambda each: each[1], default=None))
-
-
-def _cost(each: Survey) -> DepthCost:
-    return DepthCost(
-        each.depth,
-        parameters=each.parameters,
-        flops=each.flops,
-        latency_seconds=each.latency_seconds,
-        peak_bytes=each.peak_bytes,
-        train_flops=each.train_flops,
-    )
 
 
 def _counted(surveys: Sequence[Survey]) -> bool:
@@ -227,7 +213,7 @@ class _Climb:
             self._train(step.seeds)
         runs = [record for depth in sorted(self.records) for record in self.records[depth]]
         return Found(
-            find(_tables(runs, self.surveys), margin=self.space.margin),
+            find(tables(runs, self.surveys), self.bounds.budgets, margin=self.space.margin),
             step,
             len(runs),
             self.space.cost({depth: len(each) for depth, each in self.records.items()}),
@@ -286,30 +272,3 @@ def _score(record: RunRecord) -> float | None:
     if record.validation_accuracy is not None:
         return record.validation_accuracy
     return record.test_accuracy
-
-
-def _tables(runs: Sequence[RunRecord], surveys: Sequence[Survey]) -> Tables:
-    """The runs, and what their depths cost, as a study's."""
-    if not runs:
-        return study_tables("this search", environment={}, cells=[], runs=[])
-    trained = {run.depth for run in runs}
-    cells = [_forward(each, runs[0]) for each in surveys if each.depth in trained]
-    rows = [run_row(plain(asdict(run)), where="a run") for run in runs]
-    environment = plain(machine.environment(threads=runs[0].threads))
-    return study_tables("this search", environment=environment, cells=cells, runs=rows)
-
-
-def _forward(each: Survey, run: RunRecord) -> Row:
-    """The forward pass of a batch, as counted and if it was timed."""
-    params = {name: getattr(run, name) for name in ("family", "batch_size", "dtype", "device")}
-    return cell_row(
-        {**params, "depth": each.depth, "pass": "forward"},
-        where="a survey",
-        stats={"median": each.latency_seconds},
-        extra={
-            "flops": None if each.flops is None else each.flops * run.batch_size,
-            "parameters": each.parameters,
-        },
-        status="ok",
-        threads=run.threads,
-    )

@@ -141,11 +141,26 @@ def test_what_does_not_fit_is_left_out() -> None:
 
 
 def test_a_latency_is_measured_before_anything_is_trained() -> None:
-    """A generous one leaves nothing out."""
-    assert answer(*NETWORK, "--budget", "latency=10min")["search"]["left_out"] == {}
+    """A generous one leaves nothing out; the samples tell how sure that is."""
+    found = answer(*NETWORK, "--budget", "latency=10min")
+    assert found["search"]["left_out"] == {}
+    (under,) = found["depths"][0]["under_budget"]
+    assert (under["budget"], under["cannot_tell"]) == ("latency_seconds<=600", [])
+    assert not any("noise" in note for note in found["depths"][0]["notes"])
     assert refused(*NETWORK, "--budget", "latency=1ns", exit_code=1).startswith(
         "howdeep search: no depth fits latency_seconds<=1e-09; depth "
     )
+
+
+def test_budgets_are_answered_as_in_a_report() -> None:
+    """Each alone and all together, from what is known before the training and what it counted."""
+    found = answer(*NETWORK, "--budget", "memory=1GB,flops=1G", "--budget", "train_flops=1G")
+    (verdict,) = found["depths"]
+    asked = ["peak_bytes<=1000000000", "flops<=1000000000", "train_flops<=1000000000"]
+    assert [each["budget"] for each in verdict["under_budget"]] == asked
+    assert {each["depth"] for each in verdict["under_budget"]} == {verdict["best_depth"]}
+    assert verdict["under_all_budgets"]["depth"] == verdict["best_depth"]
+    assert "peak_bytes" in verdict["pareto"]
 
 
 def test_a_budget_that_nothing_meets_names_the_nearest() -> None:
