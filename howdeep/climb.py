@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from bench import search as network_search
+from bench.measure import machine
 from bench.options import Options
 from bench.records import RunRecord
 from bench.search import Network
@@ -106,8 +107,7 @@ def climb(
     Raises:
         InputError: of options, family, task or depths.
     """
-    store = Store(options.store, document=dict, resume=True)
-    network = Network(options, store)
+    network = Network(options, _store(options))
     try:
         depths = _depths(network, options, bounds, refine)
         timed = any(budget.name == "latency" for budget in bounds.budgets)
@@ -122,6 +122,13 @@ def climb(
         return _Climb(network, kept, space, bounds, tell).found(left_out)
     finally:
         network.close()
+
+
+def _store(options: Options) -> Store:
+    def document() -> dict[str, Any]:
+        return {"environment": {"before": machine.environment(threads=options.threads)}}
+
+    return Store(options.store, document=document, resume=True)
 
 
 def _depths(network: Network, options: Options, bounds: Bounds, refine: bool) -> tuple[int, ...]:

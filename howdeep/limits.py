@@ -166,9 +166,13 @@ def _evidence(
     training: Training, asked: Options, *, seeds: int, quick: bool
 ) -> list[dict[str, Any]]:
     from bench.limits.run import evidence
+    from bench.measure import machine
     from bench.train.store import Store
 
-    store = Store(asked.store, document=dict, resume=asked.resume)
+    def document() -> dict[str, Any]:
+        return {"environment": {"before": machine.environment(threads=asked.threads)}}
+
+    store = Store(asked.store, document=document, resume=asked.resume)
     with _telling() as tell:
         return evidence(
             training,

@@ -11,12 +11,14 @@ from typing import Any
 
 import psutil
 import pytest
+import torch
 from click.testing import Result
 from typer.testing import CliRunner
 
 from bench.limits import experiment
 from bench.specs import InputError
 from howdeep.app import app
+from reports.study_store import read_store
 from tests.bench.sessions import TASK, environment, wait_for
 
 SMALL = ("--task", "small_task.py:load", "--epochs", "1", "--batch-size", "32")
@@ -215,6 +217,13 @@ def test_rows_are_the_evidence() -> None:
         "gradients", "overfitting", "degradation", "compute", "optimization", "structure"
     }  # fmt: skip
     assert [row for row in probes if row["quantity"] == "failed"] == []
+
+
+def test_its_store_names_the_machine(answered: tuple[Path, Any]) -> None:
+    """As a study's does."""
+    folder, _ = answered
+    (environment,) = read_store(folder / "results" / "limits.sqlite").environments
+    assert environment["torch"] == torch.__version__
 
 
 def test_markdown_is_written_too(answered: tuple[Path, Any]) -> None:

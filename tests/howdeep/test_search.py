@@ -13,9 +13,11 @@ from click.testing import Result
 from typer.testing import CliRunner
 
 from bench import families
+from bench.measure import machine
 from bench.search import ladder
 from bench.specs import InputError
 from howdeep.app import app
+from reports.study_store import read_store
 from tests.bench.sessions import TASK, environment, wait_for
 
 SMALL = ("--task", "small_task.py:load", "--epochs", "1", "--batch-size", "32", "--seeds", "3")
@@ -131,6 +133,14 @@ def test_nothing_is_trained_twice(folder: Path) -> None:
     answer(*NETWORK, "--seeds", "4")
     assert set(keys) <= set(kept(folder))
     assert len(kept(folder)) == len(set(kept(folder)))
+
+
+def test_a_report_from_its_store_names_the_machine(folder: Path) -> None:
+    """As of a study's store."""
+    answer(*NETWORK)
+    (environment,) = read_store(folder / "results" / "search.sqlite").environments
+    assert environment["cores"] == machine.cores()
+    assert environment["threads"] == 1
 
 
 def test_what_does_not_fit_is_left_out() -> None:
