@@ -23,6 +23,14 @@ from tests.bench.sessions import TASK, environment, wait_for
 SMALL = ("--task", "small_task.py:load", "--epochs", "1", "--batch-size", "32", "--seeds", "3")
 NETWORK = ("mlp:width=8", "--depths", "1,2,4", *SMALL)
 
+MORE_TASKS = """
+
+def nan():
+    arrays = load()
+    arrays["validation"][0][3, 0, 2] = np.inf
+    return arrays
+"""
+
 FAMILIES = """
 import torch
 from torch import nn
@@ -71,7 +79,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A working folder with a user's files."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "path", list(sys.path))
-    (tmp_path / "small_task.py").write_text(TASK)
+    (tmp_path / "small_task.py").write_text(TASK + MORE_TASKS)
     (tmp_path / "search_net.py").write_text(FAMILIES)
     return tmp_path
 
@@ -241,6 +249,10 @@ def test_the_training_allowed_is_kept() -> None:
         (("--seeds", "0"), "--seeds"),
         (("--batch-size", "8,16"), "--batch-size takes one whole number here"),
         (("--task", "none"), "unknown task"),
+        (
+            ("--task", "small_task.py:nan"),
+            "task small_task.py:nan: validation: 1 of 300 inputs hold NaN or infinity",
+        ),
         (("--markdown", "small_task.py/a"), "cannot write small_task.py/a"),
         (("--depths", "4,8", "--max-depth", "2"), "no depth of --depths is at most 2"),
     ],
