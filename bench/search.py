@@ -98,7 +98,7 @@ class Network:
         """The runs of these depths with the seeds from 0 to that number, kept ones included."""
         groups = [self._trainings(depth, count) for depth, count in seeds.items()]
         if self._tuning:
-            return [record for group in groups for record in self._tuning.wait(group)]
+            return self._tuning.wait_together(groups)
         return self._runs.wait(training for group in groups for training in group)
 
     def _trainings(self, depth: int, seeds: int) -> tuple[Training, ...]:

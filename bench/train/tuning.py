@@ -80,6 +80,18 @@ class Tuning:
         self._begin(place + AHEAD + 1)
         return self._runs.wait(chosen)
 
+    def wait_together(self, groups: Sequence[tuple[Training, ...]]) -> list[RunRecord]:
+        """The runs of several depths as of `wait`, side by side: the trials of all begin at once,
+        and the seeds of each as soon as its rate is chosen."""
+        for group in groups:
+            self._trials.start(trials(group[0]))
+        chosen: list[Training] = []
+        for group in groups:
+            seeds = self._chosen(group)
+            self._runs.start(seeds)
+            chosen += seeds
+        return self._runs.wait(chosen)
+
     def _begin(self, depths: int) -> None:
         for group in self._groups[:depths]:
             self._trials.start(trials(group[0]))

@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import sqlite3
+import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -163,6 +164,22 @@ def test_more_seeds_of_a_depth_need_no_more_trials(study: Study) -> None:
     first, more = tuned.wait(group()), tuned.wait(group(seeds=5)[3:])
     assert {run.learning_rate for run in [*first, *more]} == {0.032}
     assert len(children.trained) == len(FACTORS) + 5
+
+
+def test_several_depths_are_trained_side_by_side(study: Study) -> None:
+    """A seed of one depth does not wait for that of the other; each has its own rate."""
+    both = threading.Barrier(2, timeout=60)
+    answers = {2: best_at(0.01), 4: best_at(0.1)}
+
+    def answer(asked: Training) -> dict[str, Any]:
+        if asked.seed != tuning.SEED:
+            both.wait()
+        return answers[asked.depth](asked)
+
+    children = FakeChildren(answer)
+    runs = study(children).wait_together([group(2, seeds=1), group(4, seeds=1)])
+    assert [(run.depth, run.learning_rate) for run in runs] == [(2, 0.01), (4, 0.1)]
+    assert len(children.trained) == 2 * (len(FACTORS) + 1)
 
 
 def test_trials_are_kept_as_a_kind_of_their_own(study: Study) -> None:
