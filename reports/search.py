@@ -17,6 +17,7 @@ where it is out at `EARLY`, so that the final test keeps its level (Haybittle 19
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from .best_depth import Standing, best_estimate, stand
 from .estimates import ALPHA, Estimate, Observations, estimate_depths, upper_bound
@@ -123,7 +124,11 @@ class Table:
                 [Observations(t.depth, tuple(sorted(t.accuracies)), t.n_examples) for t in known]
             )
         }
-        self.standing: Standing = stand(list(self.estimates.values()))
+
+    @cached_property
+    def standing(self) -> Standing:
+        """The depths against each other; the climb does without."""
+        return stand(list(self.estimates.values()))
 
     def runs(self, depth: int) -> int:
         """That have ended at that depth."""
@@ -132,7 +137,7 @@ class Table:
     @property
     def best(self) -> Estimate | None:
         """The depth with the best mean."""
-        return None if self.standing.best is None else self.estimates[self.standing.best]
+        return best_estimate(list(self.estimates.values()))
 
     def is_full(self, depth: int) -> bool:
         """Whether it has all its seeds."""
