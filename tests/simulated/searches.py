@@ -55,16 +55,17 @@ def race(
 
     while isinstance(step := next_step(Table(space, tried())), Step):
         taken |= step.seeds
-    members = _members({d: accuracies[d][:n] for d, n in taken.items()}, examples)
+    found = members({d: accuracies[d][:n] for d, n in taken.items()}, examples)
     spent = sum(n * flops[d] for d, n in taken.items())
     return Race(
-        swept=_members(accuracies, examples)[0],
-        searched=members[0],
+        swept=members(accuracies, examples)[0],
+        searched=found[0],
         share=spent / (seeds * sum(flops.values())),
-        held=None if best is None else best in members,
+        held=None if best is None else best in found,
     )
 
 
-def _members(accuracies: Mapping[int, Sequence[float]], examples: int) -> tuple[int, ...]:
+def members(accuracies: Mapping[int, Sequence[float]], examples: int) -> tuple[int, ...]:
+    """The confidence set, the shallowest depth first."""
     observed = [Observations(d, tuple(sorted(a)), examples) for d, a in accuracies.items()]
     return stand(estimate_depths(observed)).members

@@ -1,5 +1,6 @@
 """How often a search finds the sweep's sufficient depth, and at what part of its cost."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ from tests.simulated.searches import SEEDS, Race, race
 from tests.simulated.studies import UNEVEN
 
 DEPTHS = (1, 2, 4, 8, 16, 32, 64)
+FLOPS = {depth: float(depth) for depth in DEPTHS}
 EXAMPLES = 5_000
 SPREADS = (0.002, 0.01)  # between seeds, as standard deviations of accuracy
 REPETITIONS = 40
@@ -43,8 +45,14 @@ def cliff(x: np.ndarray, generator: np.random.Generator) -> np.ndarray:
 SHAPES = {"rising": rising, "plateau": plateau, "peak": peak, "cliff": cliff}
 
 
-def raced(shape: str, generator: np.random.Generator) -> Race:
-    """One simulated task, searched and swept."""
+def tasks(shape: str) -> Iterator[tuple[dict[int, list[float]], int]]:
+    """Simulated tasks of a shape: accuracies by depth, one a seed, and the truly best depth."""
+    generator = np.random.default_rng(list(SHAPES).index(shape))
+    for _ in range(REPETITIONS):
+        yield _task(shape, generator)
+
+
+def _task(shape: str, generator: np.random.Generator) -> tuple[dict[int, list[float]], int]:
     x = np.log2(DEPTHS) / np.log2(DEPTHS[-1])
     curve = SHAPES[shape](x, generator)
     truth = curve - curve.max() + generator.uniform(0.7, 0.97)
@@ -53,17 +61,16 @@ def raced(shape: str, generator: np.random.Generator) -> Race:
     trained = generator.normal(truth[:, None], spread[:, None], (len(x), SEEDS)).clip(0.02, 0.999)
     seen = generator.binomial(EXAMPLES, trained) / EXAMPLES
     accuracies = {depth: row.tolist() for depth, row in zip(DEPTHS, seen, strict=True)}
-    flops = {depth: float(depth) for depth in DEPTHS}
-    return race(accuracies, EXAMPLES, flops, best=DEPTHS[int(truth.argmax())])
+    return accuracies, DEPTHS[int(truth.argmax())]
 
 
 @pytest.fixture(scope="session")
 def races() -> dict[str, list[Race]]:
     """By shape."""
-    found = {}
-    for place, shape in enumerate(SHAPES):
-        generator = np.random.default_rng(place)
-        found[shape] = [raced(shape, generator) for _ in range(REPETITIONS)]
+    found = {
+        shape: [race(each, EXAMPLES, FLOPS, best=best) for each, best in tasks(shape)]
+        for shape in SHAPES
+    }
     RESULTS.parent.mkdir(parents=True, exist_ok=True)
     RESULTS.write_text(_written(found))
     return found
