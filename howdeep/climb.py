@@ -18,7 +18,8 @@ from bench.train.store import Store
 from reports.block import Block
 from reports.budget import Budget, fits_all
 from reports.findings import Findings, find
-from reports.search import Space, Step, Stop, Table, Tried, next_step
+from reports.search import Step, Stop, next_step
+from reports.search_table import Space, Table, Tried
 from reports.search_words import belief, block, intent, outcome
 
 from .search_tables import known_cost, tables

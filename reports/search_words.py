@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 
 from .block import Block
-from .search import Step, Stop, Table, Tried
+from .search import Step, Stop
+from .search_table import Table, Tried
 
 
 def belief(table: Table) -> str:

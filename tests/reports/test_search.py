@@ -5,7 +5,9 @@ from collections.abc import Callable, Iterable
 
 import pytest
 
-from reports.search import Space, Step, Stop, Table, Tried, next_step
+from reports.payoff import payoff
+from reports.search import Step, Stop, next_step
+from reports.search_table import Space, Table, Tried
 from reports.search_words import belief, block, intent, outcome
 
 DEPTHS = (1, 2, 4, 8, 16, 32, 64)
@@ -69,7 +71,7 @@ def test_it_goes_no_deeper_than_what_is_worse() -> None:
     seeds, stop, _ = searched(space(), peak_at_eight)
     assert seeds == {1: 2, 2: 2, 4: 2, 8: 2, 16: 2}
     assert (stop.why, stop.complete) == (
-        "depth 16 is shown to bring less than 1 point over 8", True
+        "depth 16 is shown to bring less than 1 point a doubling over 8", True
     )  # fmt: skip
 
 
@@ -97,6 +99,37 @@ def test_a_margin_says_what_a_doubling_must_bring() -> None:
     wide, _, _ = searched(space(margin=0.01), slowly, spread=0.0005, examples=10**6)
     fine, _, _ = searched(space(margin=0.001), slowly, spread=0.0005, examples=10**6)
     assert (max(wide), max(fine)) == (2, 64)
+
+
+def test_two_doublings_are_shown_to_bring_too_little_where_one_is_not() -> None:
+    """Together they must bring twice the margin."""
+    accuracies = {1: (0.79, 0.81), 2: (0.798, 0.812), 4: (0.79, 0.806)}
+    tried = [Tried(depth, found, 10**6) for depth, found in accuracies.items()]
+    asked = space((1, 2, 4, 8), seeds=2, margin=0.03)
+    assert not payoff(Table(asked, tried[:2])).is_too_small  # type: ignore[union-attr]
+    both = payoff(Table(asked, tried))
+    assert (both.reference, both.is_too_small) == (1, True)  # type: ignore[union-attr]
+
+
+def test_the_margin_is_that_of_a_doubling() -> None:
+    """Half as much for half of one."""
+    assert space(margin=0.02).worth(8, 16) == pytest.approx(0.02)
+    assert space(margin=0.02).worth(4, 16) == pytest.approx(0.04)
+    assert space(margin=0.02).worth(100, 141) == pytest.approx(0.01, rel=0.01)
+
+
+def test_no_seeds_where_they_have_no_hope_to_decide() -> None:
+    """Of two depths that are alike neither gets more; with a difference that may count both do."""
+
+    def last_step(gap: float) -> Step | Stop:
+        alike = [Tried(d, (0.9, 0.91), EXAMPLES) for d in (2, 4)]
+        deepest = Tried(8, (0.9 + gap, 0.91 + gap), EXAMPLES)
+        return next_step(Table(space((1, 2, 4, 8)), [trained(1, 2, rising), *alike, deepest]))
+
+    assert isinstance(last_step(0.0001), Stop)
+    found = last_step(0.01)
+    assert isinstance(found, Step)
+    assert found.seeds == {2: 3, 8: 3}
 
 
 def test_depths_between_are_tried_around_the_answer() -> None:

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 from reports.best_depth import stand
 from reports.estimates import Observations, estimate_depths
-from reports.search import Space, Step, Table, Tried, next_step
+from reports.search import Step, next_step
+from reports.search_table import Space, Table, Tried
 
 SEEDS = 5
 
