@@ -79,6 +79,7 @@ def judge(
         rows=rows,
         setting=costs.setting if costs else None,
         failed=sweep.failed,
+        trained=sweep.trained,
     )
 
 

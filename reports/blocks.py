@@ -30,10 +30,17 @@ QUARTILES = "(ms): interquartile range"
 def blocks(findings: Findings) -> tuple[Block, ...]:
     """The report, top to bottom: verdicts, other costs, and what a reader should know of them."""
     return (
-        *(_verdict_block(verdict) for verdict in findings.verdicts),
+        *(verdict_block(verdict) for verdict in findings.verdicts),
         *(block for verdict in findings.limits for block in limits_blocks(verdict)),
-        *(_cost_block(table) for table in findings.costs),
+        *(cost_block(table) for table in findings.costs),
         *(efficiency_block(table) for table in findings.efficiency),
+        *circumstances(findings),
+    )
+
+
+def circumstances(findings: Findings) -> tuple[Block, ...]:
+    """What a reader should know of the measurement: notes, what stayed out, warnings, machines."""
+    return (
         *_list_block("Notes", findings.notes),
         *_list_block("Excluded", [_excluded(row) for row in findings.excluded]),
         *_list_block("Warnings", [_warning(warned) for warned in findings.warnings]),
@@ -46,7 +53,8 @@ def _list_block(heading: str, items: Sequence[str]) -> Iterator[Block]:
         yield Block(heading, items=tuple(items))
 
 
-def _verdict_block(verdict: Verdict) -> Block:
+def verdict_block(verdict: Verdict) -> Block:
+    """The table of one family on one task, and the answer in words."""
     header, rows = header_and_rows(_verdict_columns(verdict), verdict.rows)
     return Block(
         heading=title(verdict),
@@ -58,7 +66,8 @@ def _verdict_block(verdict: Verdict) -> Block:
     )
 
 
-def _cost_block(table: CostTable) -> Block:
+def cost_block(table: CostTable) -> Block:
+    """The costs of one family in a setting that no verdict shows."""
     columns = [Column("depth", lambda row: str(row.depth)), *_cost_columns(table.setting)]
     header, rows = header_and_rows(columns, table.depths)
     captions = (setting_words(table.setting), QUARTILES)

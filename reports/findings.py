@@ -10,10 +10,13 @@ from .best_depth import judge
 from .budget import Budget, fits_all
 from .costs import CostTable, DepthCost, best_match, cost_tables
 from .efficiency import EfficiencyTable, efficiency_tables
+from .evidence import Evidence, evidence
 from .limits import judge as judge_limits
 from .limits import subjects
 from .limits_verdict import LimitsVerdict
 from .margin import MARGIN
+from .passes import PassTable, pass_tables
+from .roof import Roof, roofs
 from .sweep import Sweep, sweeps
 from .tables import CELL_KEY, Row, Tables, records, unknown_as_none
 from .twins import twin_sentences
@@ -34,6 +37,9 @@ class Findings:
         limits: what stops a network, for those whose limits were measured.
         costs: the tables of settings and families that no verdict shows.
         efficiency: what binds the steps of each family and setting.
+        passes: what each pass costs, for each family and setting.
+        roofs: how near to each device's peaks the cells come.
+        evidence: on what stops a network, as it may be looked at; beside `limits`.
         excluded: cells and runs without a result.
         warnings: of cells and runs.
         environments: the machine of each file.
@@ -44,6 +50,9 @@ class Findings:
     limits: tuple[LimitsVerdict, ...]
     costs: tuple[CostTable, ...]
     efficiency: tuple[EfficiencyTable, ...]
+    passes: tuple[PassTable, ...]
+    roofs: tuple[Roof, ...]
+    evidence: tuple[Evidence, ...]
     notes: tuple[str, ...]
     excluded: tuple[Mapping[str, Any], ...]
     warnings: tuple[Warned, ...]
@@ -108,11 +117,15 @@ def find(tables: Tables, budgets: Sequence[Budget] = (), *, margin: float = MARG
         for sweep, table in zip(found, chosen, strict=True)
     )
     others = tuple(table for table in costs if table not in chosen)
+    passes = pass_tables(tables)
     return Findings(
         verdicts=verdicts,
         limits=limits,
         costs=others,
         efficiency=efficiency_tables(tables),
+        passes=passes,
+        roofs=roofs(passes),
+        evidence=tuple(evidence(rows) for rows in subjects(tables.limits)),
         notes=(
             *twin_sentences(verdicts),
             *tables.notes,

@@ -19,6 +19,7 @@ from .protocol import (
     settings_words,
 )
 from .tables import SPLITS, Row, Tables, grouped, records
+from .trained import Trained, trained
 
 # By depth, shallowest first.
 RowsByDepth = Mapping[int, list[Row]]
@@ -48,6 +49,7 @@ class Sweep:
         metric: what the depths are chosen by, as the verdict calls it.
         estimates: of that metric, for the depths with at least one finished run.
         train, test: the same of the other splits, where they are known.
+        trained: the runs behind the estimates, one by one.
         failed: the depths without a finished run, and how their runs ended.
         tried: the depths that were trained to an end or diverged; one that ran out of memory was
             not.
@@ -62,6 +64,7 @@ class Sweep:
     estimates: tuple[Estimate, ...]
     train: tuple[Estimate, ...]
     test: tuple[Estimate, ...]
+    trained: tuple[Trained, ...]
     training_costs: dict[int, TrainingCost]
     failed: dict[int, str]
     tried: tuple[int, ...]
@@ -91,6 +94,7 @@ def _sweep(family: str, task: str | None, rows: list[Row]) -> Sweep:
         estimates=estimates,
         train=_estimates(finished, "train_accuracy"),
         test=_estimates(finished, "test_accuracy") if split != "test_accuracy" else (),
+        trained=trained(finished, split),
         training_costs={depth: _training(group) for depth, group in finished.items()},
         failed={depth: _ends(tuned[depth]) for depth, group in finished.items() if not group},
         tried=_tried(tuned, finished),

@@ -15,6 +15,7 @@ from typing import IO, TYPE_CHECKING
 from .block import Block
 from .blocks import blocks
 from .findings import Findings
+from .labels import visible
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -74,7 +75,7 @@ def _draw_lines(
     from rich.text import Text
 
     lines = textwrap.wrap(
-        _visible(words), console.width, initial_indent=first, subsequent_indent=then,
+        visible(words), console.width, initial_indent=first, subsequent_indent=then,
         break_on_hyphens=False,
     )  # fmt: skip
     for line in lines:
@@ -91,7 +92,7 @@ def _rich_table(block: Block) -> Table:
         # Headings keep their line breaks here: width is scarce.
         table.add_column(Text(heading), justify="right" if place else "left", vertical="bottom")
     for row in block.rows:
-        table.add_row(*(Text(_visible(text)) for text in row))
+        table.add_row(*(Text(visible(text)) for text in row))
     return table
 
 
@@ -124,9 +125,4 @@ def _markdown_table(block: Block) -> str:
 
 def _escaped(text: str) -> str:
     """Text that Markdown shows as it is: `|` must not end a cell, `*` not start an emphasis."""
-    return MARKDOWN_MARKS.sub(r"\\\1", _visible(text))
-
-
-def _visible(text: str) -> str:
-    """The text on one line, without characters that would steer a terminal."""
-    return "".join(letter for letter in " ".join(text.split()) if letter.isprintable())
+    return MARKDOWN_MARKS.sub(r"\\\1", visible(text))

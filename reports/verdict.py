@@ -12,6 +12,7 @@ from .gains import Gain
 from .held_equal import Held
 from .pareto import FrontPoint
 from .separation import Separation
+from .trained import Trained
 from .within_budget import Within
 
 
@@ -72,6 +73,7 @@ class Verdict:
         held: what the depths have in common, and what not.
         setting: of the costs in `rows`; null without costs.
         failed: the depths without an accuracy, and how their runs ended.
+        trained: the runs behind the accuracies, one by one.
     """
 
     family: str
@@ -101,6 +103,7 @@ class Verdict:
     rows: tuple[DepthRow, ...]
     setting: Setting | None
     failed: dict[int, str]
+    trained: tuple[Trained, ...]
 
     def as_dict(self) -> dict[str, Any]:
         """The JSON verdict of the design, section 3."""

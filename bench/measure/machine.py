@@ -4,9 +4,11 @@ import contextlib
 import os
 import platform
 import re
+import shlex
 import subprocess
+import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -76,8 +78,18 @@ def environment(*, threads: int) -> dict[str, Any]:
         "cuda": torch.version.cuda,
         "gpu": nvml.all_gpus(),
         "git_commit": _git_commit(),
+        "command": command_line(sys.argv),
         "time": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
     }
+
+
+def command_line(arguments: Sequence[str]) -> str:
+    """What this process was called with, as it is typed: `pytest bench --family mlp`; arguments: as
+    in `sys.argv`."""
+    program, *given = arguments
+    called = Path(program)
+    name = f"python -m {called.parent.name}" if called.stem == "__main__" else called.name
+    return " ".join([name, shlex.join(given)]).strip()
 
 
 def identity(device: str) -> dict[str, Any]:
