@@ -25,11 +25,11 @@ class Unit:
 
 
 def unit_of(column: str, values: Iterable[float | None]) -> Unit:
-    """The largest unit in which the middle of these values is 1 or more; the column's name tells
+    """The largest unit in which the middle of these values is 0.1 or more; the column's name tells
     what it is a quantity of."""
     known = sorted(value for value in values if value)
     middle = known[len(known) // 2] if known else 0.0
-    fitting = [Unit(*each) for each in _units(column) if each[0] <= middle]
+    fitting = [Unit(*each) for each in _units(column) if each[0] <= 10 * middle]
     return fitting[-1] if fitting else Unit(*_units(column)[0])
 
 

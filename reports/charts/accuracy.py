@@ -12,7 +12,7 @@ from ..fits import best_fit
 from ..verdict import Verdict
 from .figure import Figure, Missing
 from .metric import judged, metric_title, name, percent
-from .style import GREY, chart, depth_axis, series, shown, spec, tips
+from .style import GREY, HEIGHT, chart, depth_axis, series, shown, spec, tips
 
 TRAIN = "training"
 HEADROOM = 0.08
@@ -130,9 +130,9 @@ def _marked(verdict: Verdict) -> list[dict[str, Any]]:
 
 def _marks(x: alt.X) -> Any:
     base = chart("marks").encode(x=x)
-    texts = base.mark_text(align="right", angle=270, dx=-4, dy=-6, fontSize=10, baseline="bottom")
+    texts = base.mark_text(align="left", angle=270, dx=6, dy=-3, fontSize=10, baseline="bottom")
     rule = base.mark_rule(color=GREY, strokeDash=[1, 3])
-    return alt.layer(rule, texts.encode(y=alt.value(0), text=alt.Text("label:N")))
+    return alt.layer(rule, texts.encode(y=alt.value(HEIGHT), text=alt.Text("label:N")))
 
 
 def _row(verdict: Verdict, depth: int) -> tuple[str, ...]:

@@ -14,7 +14,7 @@ from ..verdict import Verdict
 from .figure import Figure, Missing
 from .front import TITLES, together
 from .metric import judged
-from .style import GREY, chart, series, shown, spec, tips
+from .style import chart, log_axis, series, shown, spec, tips
 
 GROUP = "Compute: the cost of a percentage point gained"
 
@@ -61,17 +61,22 @@ def _figure(key: str, cost: str, verdicts: Sequence[Verdict]) -> Figure:
 def _spec(unit: Unit, steps: Sequence[tuple[str, PointPrice]]) -> dict[str, Any]:
     rows = [_bar(name, step, unit) for name, step in steps]
     order = list(dict.fromkeys(row["step"] for row in sorted(rows, key=lambda row: row["depth"])))
-    base = chart("steps").encode(
+    axes = dict(
         x=alt.X("step:N", title="step in depth", sort=order, axis=alt.Axis(labelAngle=0)),
         xOffset=alt.XOffset("series:N"),
-        y=alt.Y("value:Q", title=f"{unit.name} a point (log)", scale=alt.Scale(type="log", padding=12),
-                axis=alt.Axis(tickCount=5, format="~g")),
+        y=alt.Y(**log_axis("value", f"{unit.name} a point")),
         color=series(list(dict.fromkeys(name for name, _ in steps))),
     )
-    filled = alt.condition("datum.significant == 'yes'", alt.value(GREY), alt.value("transparent"))
+    base = chart("steps").encode(**axes)
+    sure = chart("significant").mark_point(size=90, filled=True, opacity=1)
     told = tips("series:N", "step:N", "points:Q", "value:Q", "significant:N")
-    points = base.mark_point(size=90, strokeWidth=2).encode(tooltip=told, fill=filled)
-    return spec(points, steps=rows)
+    rings = base.mark_point(size=90, strokeWidth=2, opacity=1)
+    significant = [row for row in rows if row["significant"] == "yes"]
+    return spec(
+        alt.layer(sure.encode(**axes), rings.encode(tooltip=told)),
+        steps=rows,
+        significant=significant,
+    )
 
 
 def _bar(name: str, step: PointPrice, unit: Unit) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from ..evidence import Evidence
 from ..findings import Findings
 from .commands import limits_command, subject
 from .figure import Figure, Missing
-from .style import by_depth, chart, shown, spec, tips
+from .style import by_depth, chart, log_axis, shown, spec, tips
 
 GROUP = "Data: error against the size of the training set"
 
@@ -49,8 +49,7 @@ def _spec(evidence: Evidence) -> dict[str, Any]:
         for depth, curve in evidence.fitted.items()
         for n, error in zip(curve.sizes, curve.errors, strict=True)
     ]
-    x = alt.X("n:Q", title="training samples (log)", scale=alt.Scale(type="log", nice=False, padding=10),
-              axis=alt.Axis(tickCount=5, format="~s"))
+    x = alt.X(**log_axis("n", "training samples"))
     y = alt.Y("value:Q", title="error on data held out, %", scale=alt.Scale(zero=False, padding=8))
     colour = by_depth([each.depth for each in evidence.sizes])
     lines = chart("means").mark_line(strokeWidth=2)

@@ -66,7 +66,7 @@ def _figure(key: str, title: str, metric: str, points: Sequence[Point], *, lines
         key=key,
         group=GROUP,
         title=title,
-        words=_words(title, metric, points),
+        words=_words(title, metric, points, lines=lines),
         spec=_spec(metric, points, lines=lines),
         header=("network", "depth", metric),
         rows=tuple((each.network, str(each.depth), shown(each.value, ".2f")) for each in points),
@@ -85,7 +85,10 @@ def _spec(metric: str, points: Sequence[Point], *, lines: bool) -> dict[str, Any
     return spec(layers, points=[each._asdict() for each in points])
 
 
-def _words(title: str, metric: str, points: Sequence[Point]) -> str:
+def _words(title: str, metric: str, points: Sequence[Point], *, lines: bool) -> str:
+    about = f"{metric[0].upper()}{metric[1:]} against depth, {title}"
+    if not lines:
+        return f"{about}; a ring a seed."
     deepest = max(each.depth for each in points)
     ends = [f"{e.network} {e.value:.1f}" for e in points if e.depth == deepest]
-    return f"{metric[0].upper()}{metric[1:]} against depth, {title}; at depth {deepest}: {', '.join(ends)}."
+    return f"{about}; at depth {deepest}: {', '.join(ends)}."

@@ -15,7 +15,7 @@ from ..units import Unit, unit_of
 from ..verdict import Verdict
 from .figure import Figure, Missing
 from .metric import judged, metric_title, percent
-from .style import TEXT, chart, series, shown, spec, tips
+from .style import TEXT, chart, log_axis, series, shown, spec, tips
 
 TITLES = {
     "flops": "forward FLOPs of a sample",
@@ -76,13 +76,9 @@ def _spec(cost: str, unit: Unit, verdicts: Sequence[Verdict]) -> dict[str, Any]:
         for each in verdicts
         for point in each.pareto[cost]
     ]
-    x = alt.X(
-        "cost:Q",
-        title=f"{TITLES[cost]}, {unit.name} (log)",
-        scale=alt.Scale(type="log", nice=False, padding=12),
-        axis=alt.Axis(tickCount=6, format="~g"),
-    )
-    y = alt.Y("value:Q", title=metric_title(verdicts[0]), scale=alt.Scale(zero=False, padding=12))
+    x = alt.X(**log_axis("cost", f"{TITLES[cost]}, {unit.name}"))
+    scale = alt.Scale(zero=False, padding=12)
+    y = alt.Y("value:Q", title=metric_title(verdicts[0]), scale=scale)
     colour = series(list(names.values()))
     base = chart("points").encode(x=x, y=y, color=colour)
     line = chart("front").mark_line(strokeWidth=2, interpolate="step-after")
@@ -90,7 +86,7 @@ def _spec(cost: str, unit: Unit, verdicts: Sequence[Verdict]) -> dict[str, Any]:
     shape = alt.Shape("series:N", scale=alt.Scale(domain=list(names.values())))
     return spec(
         alt.layer(
-            base.mark_rule(opacity=0.4).encode(y=alt.Y("low:Q"), y2=alt.Y2("high:Q")),
+            base.mark_rule(opacity=0.4).encode(y=alt.Y("low:Q", scale=scale), y2=alt.Y2("high:Q")),
             base.mark_rule(opacity=0.4).encode(x=alt.X("least:Q"), x2=alt.X2("most:Q")),
             line.encode(x=x, y=y, color=colour, order=alt.Order("cost:Q")),
             knees.encode(x=x, y=y, color=colour),
@@ -99,8 +95,8 @@ def _spec(cost: str, unit: Unit, verdicts: Sequence[Verdict]) -> dict[str, Any]:
                 fillOpacity=alt.condition("datum.front", alt.value(1), alt.value(0.25)),
                 tooltip=tips("series:N", "depth:Q", "cost:Q", "value:Q", "low:Q", "high:Q"),
             ),
-            base.mark_text(dy=-11, fontSize=10).encode(
-                text=alt.Text("depth:Q"), color=alt.value(TEXT)
+            chart("front").mark_text(dy=-12, fontSize=10, color=TEXT).encode(
+                x=x, y=y, text=alt.Text("depth:Q")
             ),
         ),
         points=points,

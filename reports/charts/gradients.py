@@ -47,7 +47,7 @@ def _spec(evidence: Evidence) -> dict[str, Any]:
     )
     colour = alt.Color(
         "value:Q",
-        scale=alt.Scale(range=["#d1495b", "#e2b04a", "#2f7ed8"]),
+        scale=alt.Scale(scheme="viridis"),
         legend=alt.Legend(title="log10 of the rms", gradientLength=160, gradientThickness=10),
     )
     shown_of = tips("depth:N", "place:N", "layer:N", "rms:Q")

@@ -9,7 +9,7 @@ from ..findings import Findings
 from ..trained import LossCurve, loss_curves
 from .figure import Figure, Missing
 from .metric import judged, name
-from .style import by_depth, chart, shown, spec, tips
+from .style import by_depth, chart, log_axis, shown, spec, tips
 
 
 def draw(findings: Findings) -> Iterator[Figure | Missing]:
@@ -51,9 +51,13 @@ def _spec(curves: Sequence[LossCurve]) -> dict[str, Any]:
         if loss is not None and loss > 0
     ]
     base = chart("points").encode(
-        x=alt.X("epoch:Q", title="epoch", axis=alt.Axis(tickMinStep=1), scale=alt.Scale(zero=False, nice=False)),
-        y=alt.Y("value:Q", title="training loss (log)", scale=alt.Scale(type="log", nice=False, padding=6),
-                axis=alt.Axis(tickCount=5, format="~g")),
+        x=alt.X(
+            "epoch:Q",
+            title="epoch",
+            axis=alt.Axis(tickMinStep=1),
+            scale=alt.Scale(zero=False, nice=False),
+        ),
+        y=alt.Y(**log_axis("value", "training loss")),
         color=by_depth([curve.depth for curve in curves]),
     )
     return spec(

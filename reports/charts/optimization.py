@@ -9,7 +9,7 @@ from ..evidence import Evidence
 from ..findings import Findings
 from .commands import limits_command, subject
 from .figure import Figure, Missing
-from .style import by_depth, chart, series, shown, spec, tips
+from .style import by_depth, chart, log_axis, series, shown, spec, tips
 
 GROUP = "Optimization: learning-rate windows by optimizer, and slices of the loss"
 
@@ -56,11 +56,10 @@ def _window_spec(evidence: Evidence) -> dict[str, Any]:
         if each.depth == evidence.depth
     ]
     base = chart("rates").encode(
-        x=alt.X("rate:Q", title="learning rate (log)", scale=alt.Scale(type="log", nice=False, padding=10),
-                axis=alt.Axis(tickCount=5, format="~g")),
+        x=alt.X(**log_axis("rate", "learning rate")),
         color=series(list(dict.fromkeys(row["optimizer"] for row in rows)), "optimizer"),
     )
-    y = alt.Y("value:Q", title="training accuracy %")
+    y = alt.Y("value:Q", title="training accuracy %", scale=alt.Scale(zero=False, padding=8))
     shapes = alt.Shape("end:N", legend=alt.Legend(), scale=alt.Scale(domain=["finished", "diverged"], range=["circle", "cross"]))
     return spec(
         alt.layer(
@@ -110,10 +109,11 @@ def _slice_spec(evidence: Evidence) -> dict[str, Any]:
     rows = [
         {"series": str(each.depth), "distance": each.distance, "value": each.loss}
         for each in evidence.slices
+        if each.loss > 0
     ]
     base = chart("slices").encode(
         x=alt.X("distance:Q", title="distance, in norms of each filter"),
-        y=alt.Y("value:Q", title="training loss", scale=alt.Scale(zero=False)),
+        y=alt.Y(**log_axis("value", "training loss")),
         color=by_depth([each.depth for each in evidence.slices]),
     )
     told = tips("series:N", "distance:Q", "value:Q")

@@ -9,10 +9,10 @@ from ..findings import Findings
 from ..labels import labels, shortened
 from ..roof import Roof, RoofPoint
 from .figure import Figure, Missing
-from .style import GREY, chart, series, shown, spec, tips
+from .style import GREY, chart, log_axis, series, shown, spec, tips
 
-DECADES = 10.0
-"""Of FLOPs a byte that the roof is drawn beyond the cells, as a factor."""
+BEYOND = 4.0
+"""Times the most FLOPs a byte of any cell: where the drawn roof ends."""
 
 
 def draw(findings: Findings) -> Iterator[Figure | Missing]:
@@ -40,18 +40,9 @@ def _figure(key: str, roof: Roof) -> Figure:
 def _spec(roof: Roof) -> dict[str, Any]:
     names = labels(point.family for point in roof.points)
     cells = [_cell(names[point.family], point) for point in roof.points]
-    x = alt.X(
-        "intensity:Q",
-        title="FLOPs a byte (log)",
-        scale=alt.Scale(type="log", nice=False, padding=10),
-        axis=alt.Axis(tickCount=5, format="~g"),
-    )
-    y = alt.Y(
-        "share:Q",
-        title="% of the peak FLOP/s (log)",
-        scale=alt.Scale(type="log", nice=False, padding=10),
-        axis=alt.Axis(tickCount=5, format="~g"),
-    )
+    x = alt.X(**log_axis("intensity", "FLOPs a byte"))
+    y = alt.Y(**log_axis("share", "% of the peak FLOP/s"))
+    passes = list(dict.fromkeys(point.pass_ for point in roof.points))
     line = chart("roof").mark_line(color=GREY, strokeWidth=2).encode(x=x, y=y)
     points = chart("cells").mark_point(filled=True, size=44, opacity=0.8)
     return spec(
@@ -61,7 +52,11 @@ def _spec(roof: Roof) -> dict[str, Any]:
                 x=x,
                 y=y,
                 color=series(list(names.values())),
-                shape=alt.Shape("pass:N", legend=alt.Legend(symbolFillColor=GREY)),
+                shape=alt.Shape(
+                    "pass:N",
+                    scale=alt.Scale(domain=passes),
+                    legend=alt.Legend(symbolFillColor=GREY),
+                ),
                 tooltip=tips("series:N", "depth:Q", "pass:N", "bound:N", "intensity:Q", "share:Q"),
             ),
         ),
@@ -86,7 +81,7 @@ def _roof(roof: Roof) -> list[dict[str, float]]:
     places = [point.flops_per_byte for point in roof.points]
     if roof.ridge is None:
         return [{"intensity": place, "share": 100.0} for place in (min(places), max(places))]
-    start, end = min(*places, roof.ridge), DECADES * max(*places, roof.ridge)
+    start, end = min(*places, roof.ridge), BEYOND * max(*places, roof.ridge)
     slope = {"intensity": start, "share": 100 * start / roof.ridge}
     return [slope, *({"intensity": place, "share": 100.0} for place in (roof.ridge, end))]
 

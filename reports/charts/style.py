@@ -33,8 +33,9 @@ CONFIG: dict[str, Any] = {
     },
     "legend": {
         "orient": "top", "direction": "horizontal", "title": None, "labelFontSize": 11,
-        "labelColor": TEXT, "labelLimit": 300, "symbolStrokeWidth": 2, "offset": 6,
-        "columns": 3,
+        "labelColor": TEXT, "labelLimit": 300, "symbolStrokeWidth": 2, "symbolOpacity": 1,
+        "offset": 6, "columns": 3, "titleFontWeight": "normal", "titleFontSize": 11,
+        "titleColor": TEXT, "layout": {"top": {"anchor": "start", "direction": "vertical"}},
     },
     "text": {"color": TEXT},
 }  # fmt: skip
@@ -82,6 +83,16 @@ def depth_axis(depths: Sequence[int], *, log: bool = True) -> alt.X:
     scale = alt.Scale(type="log", base=2, nice=False) if log else alt.Scale(zero=True, nice=False)
     ticks = sorted(set(depths))
     return alt.X("depth:Q", title="depth", scale=scale, axis=alt.Axis(values=ticks, format="d"))
+
+
+def log_axis(field: str, title: str, *, room: int = 10) -> dict[str, Any]:
+    """Settings of an axis over powers of ten, for `alt.X` or `alt.Y`."""
+    return {
+        "shorthand": f"{field}:Q",
+        "title": f"{title} (log)",
+        "scale": alt.Scale(type="log", nice=False, padding=room),
+        "axis": alt.Axis(tickCount=5, format="~g", grid=False),
+    }
 
 
 def series(names: Sequence[str], field: str = "series") -> alt.Color:

@@ -4,7 +4,10 @@
 
   // --- charts: those in sight first, the others when there is time -----------------------------
 
-  const options = { mode: "vega-lite", renderer: "svg", actions: false, config };
+  const options = {
+    mode: "vega-lite", renderer: "svg", actions: false, defaultStyle: false, config,
+    logLevel: 1, // errors: that a layer is empty is no warning here
+  };
   const waiting = new Set(document.querySelectorAll("[data-chart]"));
 
   function draw(place) {
