@@ -5,7 +5,7 @@ import io
 from pathlib import Path
 
 
-def write(content: str, path: Path) -> None:
+def write(content: str | bytes, path: Path) -> None:
     """Written beside and renamed: a file that was there stays whole until the new one is.
 
     Raises:
@@ -14,7 +14,7 @@ def write(content: str, path: Path) -> None:
     beside = path.with_name(f".{path.name}.new")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        beside.write_text(content, encoding="utf-8")
+        beside.write_bytes(content.encode() if isinstance(content, str) else content)
         beside.replace(path)
     except OSError as error:
         with contextlib.suppress(OSError):  # it may lie where nothing can

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -52,6 +53,17 @@ def report(
         str | None,
         typer.Option(help="Also write the report as Markdown; - prints it, and nothing else."),
     ] = None,
+    html: Annotated[
+        Path | None,
+        typer.Option(help="Also write the report as one page: charts, tables, a budget slider."),
+    ] = None,
+    charts: Annotated[
+        Path | None,
+        typer.Option(
+            help="Also write each chart to this folder, as SVG and PNG; --markdown shows them.",
+            metavar="DIR",
+        ),
+    ] = None,
     text: Annotated[
         Path | None, typer.Option(help="Also write to this file what is printed.")
     ] = None,
@@ -69,8 +81,13 @@ def report(
     """
     with _one_line_errors():
         findings = _find(files, budget or [], unit, margin)
+        told = _markdown(findings, markdown, charts) if markdown else ""
         if markdown and markdown != "-":
-            write(_markdown(findings), Path(markdown))
+            write(told, Path(markdown))
+        if html:
+            write(_page(findings, files), html)
+        if charts:
+            _draw(findings, charts)
         if text:
             write(_plain(findings), text)
     tolerate(sys.stdout)
@@ -79,7 +96,7 @@ def report(
     if json_:
         typer.echo(json.dumps(findings.as_dict(), indent=2, allow_nan=False))
     elif markdown == "-":
-        typer.echo(_markdown(findings), nl=False)
+        typer.echo(told, nl=False)
     else:
         _print(findings)
     raise typer.Exit(_exit_code(findings))
@@ -107,10 +124,31 @@ def _one_line_errors() -> Iterator[None]:
         fail("report", str(error))
 
 
-def _markdown(findings: Findings) -> str:
+def _markdown(findings: Findings, target: str, charts: Path | None) -> str:
+    """With the charts as images, if they are drawn; where they lie from the target's folder."""
     from reports.text import markdown
 
-    return markdown(findings)
+    if charts is None:
+        return markdown(findings)
+    from reports.pictures import markdown_parts, pictures
+
+    start = Path() if target == "-" else Path(target).parent
+    folder = Path(os.path.relpath(charts, start)).as_posix()
+    return markdown(findings, markdown_parts(list(pictures(findings)), folder))
+
+
+def _page(findings: Findings, files: list[Path]) -> str:
+    from reports.page import page
+
+    return page(findings, [str(path) for path in files])
+
+
+def _draw(findings: Findings, folder: Path) -> None:
+    from reports.pictures import pictures
+
+    for picture in pictures(findings):
+        write(picture.svg(), folder / f"{picture.name}.svg")
+        write(picture.png(), folder / f"{picture.name}.png")
 
 
 def _plain(findings: Findings) -> str:

@@ -70,6 +70,8 @@ def limit(verdict: Verdict, limits: Sequence[LimitsVerdict]) -> str:
     if deepest.name == "undetermined":
         return f"What stops depth {deepest.depth} is undetermined."
     if deepest.name == "none":
-        return f"Nothing stops it at depth {deepest.depth}: deeper still pays ({deepest.confidence})."
+        return (
+            f"Nothing stops it at depth {deepest.depth}: deeper still pays ({deepest.confidence})."
+        )
     words = WORDS[deepest.name]
     return f"At depth {deepest.depth} it is stopped by {words} ({deepest.confidence} evidence)."

@@ -120,7 +120,9 @@ def _gradients(probes: Sequence[Row]) -> tuple[LayerGradient, ...]:
         known = sum(other == depth for other, _ in places)
         places.setdefault((depth, str(row["at"])), known + 1)
     values = {(int(row["depth"]), str(row["at"])): row["value"] for row in first}
-    return tuple(LayerGradient(*key[:1], place, key[1], values[key]) for key, place in places.items())
+    return tuple(
+        LayerGradient(*key[:1], place, key[1], values[key]) for key, place in places.items()
+    )
 
 
 def _shortcuts(trials: Trials) -> tuple[Scored, ...]:

@@ -4,16 +4,24 @@ A name may hold anything: line breaks, marks that turn the direction of writing,
 letters. A chart's legend has room for some forty of them.
 """
 
+import re
 from collections.abc import Iterable, Mapping
 
 LONGEST = 48
 """Letters of a name in a chart or a heading."""
+
+MARKDOWN_MARKS = re.compile(r"([\\`*_|<>\[\]#~$])")
 
 
 def visible(text: str) -> str:
     """The text on one line, without characters that would steer a terminal or turn the direction of
     writing."""
     return "".join(letter for letter in " ".join(text.split()) if letter.isprintable())
+
+
+def escaped(text: str) -> str:
+    """Text that Markdown shows as it is: `|` must not end a cell, `*` not start an emphasis."""
+    return MARKDOWN_MARKS.sub(r"\\\1", visible(text))
 
 
 def shortened(text: str, most: int = LONGEST) -> str:

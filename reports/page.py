@@ -56,6 +56,7 @@ class Drawn(NamedTuple):
 def page(findings: Findings, sources: Sequence[str]) -> str:
     """The page; sources: the files that were read, as they were named."""
     drawn = [_drawn(section, findings) for section in SECTIONS]
+    stops = [limits_blocks(each) for each in findings.limits]
     script = Markup(_text("page.js"))
     template = _environment().get_template("page.html.j2")
     return template.render(
@@ -64,7 +65,8 @@ def page(findings: Findings, sources: Sequence[str]) -> str:
         sliders=(found := sliders(findings.verdicts)),
         drawn=drawn,
         verdicts=[verdict_block(each) for each in findings.verdicts],
-        limits=[block for each in findings.limits for block in limits_blocks(each)],
+        stops=[block for block, *_ in stops],
+        remedies=[block for _, *more in stops for block in more],
         tables=_tables(findings),
         held=[(title(each), held_lines(each.held)) for each in findings.verdicts if each.held],
         circumstances=circumstances(findings),

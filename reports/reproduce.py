@@ -10,7 +10,7 @@ RECORDED = {
     "git_commit": "commit {}",
     "torch": "torch {}",
     "python": "Python {}",
-    "threads": "{} threads",
+    "threads": "threads: {}",
     "time": "begun at {}",
 }
 

@@ -81,7 +81,11 @@ def _network(
 
 
 def _answer(
-    verdict: Verdict, column: str, costs: Mapping[int, float], step: BudgetStep, none: dict[str, str]
+    verdict: Verdict,
+    column: str,
+    costs: Mapping[int, float],
+    step: BudgetStep,
+    none: dict[str, str],
 ) -> dict[str, str]:
     """The best depth that fits, and what is to be known of it."""
     unsure = ", ".join(map(str, step.cannot_tell))

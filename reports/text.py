@@ -7,7 +7,6 @@ files and may hold markup: they are shown as they are and never interpreted.
 from __future__ import annotations
 
 import io
-import re
 import textwrap
 from collections.abc import Sequence
 from typing import IO, TYPE_CHECKING
@@ -15,7 +14,8 @@ from typing import IO, TYPE_CHECKING
 from .block import Block
 from .blocks import blocks
 from .findings import Findings
-from .labels import visible
+from .labels import escaped, shortened, visible
+from .trim import fitted
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -23,7 +23,9 @@ if TYPE_CHECKING:
 
 # A pipe has no width; this one fits a terminal, a mail and a CI log.
 PIPE_WIDTH = 100
-MARKDOWN_MARKS = re.compile(r"([\\`*_|<>\[\]#~$])")
+LONGEST_HEADING = 200
+MOST_ITEMS = 200
+"""Of one list in Markdown."""
 
 
 def print_report(findings: Findings, file: IO[str]) -> None:
@@ -96,19 +98,26 @@ def _rich_table(block: Block) -> Table:
     return table
 
 
-def markdown(findings: Findings) -> str:
-    """The report as Markdown."""
-    return markdown_of("How deep?", blocks(findings))
+def markdown(findings: Findings, pictures: Sequence[tuple[str, str]] = ()) -> str:
+    """The report as Markdown; pictures: the name and the Markdown of each, which come last."""
+    return markdown_of("How deep?", blocks(findings), pictures)
 
 
-def markdown_of(title: str, drawn: Sequence[Block]) -> str:
-    """Blocks as Markdown under a title."""
-    parts = [f"# {title}"]
-    for block in drawn:
-        parts += [f"## {_escaped(block.heading)}", _markdown_table(block)]
-        parts += [_escaped(words) for words in (*block.captions, *block.paragraphs)]
-        parts.append("\n".join(f"- {_escaped(item)}" for item in block.items))
-    return "\n\n".join(part for part in parts if part) + "\n"
+def markdown_of(
+    title: str, drawn: Sequence[Block], pictures: Sequence[tuple[str, str]] = ()
+) -> str:
+    """Blocks as Markdown under a title; see `trim` for what does not fit."""
+    return fitted(title, [*((block.heading, _markdown_block(block)) for block in drawn), *pictures])
+
+
+def _markdown_block(block: Block) -> str:
+    heading = shortened(block.heading, LONGEST_HEADING)
+    parts = [f"## {escaped(heading)}", _markdown_table(block)]
+    parts += [escaped(words) for words in (*block.captions, *block.paragraphs)]
+    items = [f"- {escaped(item)}" for item in block.items[:MOST_ITEMS]]
+    more = len(block.items) - MOST_ITEMS
+    parts.append("\n".join([*items, *([f"- … and {more:,} more"] if more > 0 else [])]))
+    return "\n\n".join(part for part in parts if part)
 
 
 def _markdown_table(block: Block) -> str:
@@ -116,13 +125,8 @@ def _markdown_table(block: Block) -> str:
 
     if not block.rows:
         return ""
-    rows = [[_escaped(text) for text in row] for row in block.rows]
-    header = [_escaped(text) for text in block.header]
+    rows = [[escaped(text) for text in row] for row in block.rows]
+    header = [escaped(text) for text in block.header]
     align = ["left", *["right"] * (len(header) - 1)]
     table = tabulate(rows, header, tablefmt="github", disable_numparse=True, colalign=align)
     return str(table)
-
-
-def _escaped(text: str) -> str:
-    """Text that Markdown shows as it is: `|` must not end a cell, `*` not start an emphasis."""
-    return MARKDOWN_MARKS.sub(r"\\\1", visible(text))

@@ -59,7 +59,9 @@ def _spec(verdict: Verdict, chosen: str) -> dict[str, Any]:
             _marks(x),
             interval.encode(y=alt.Y("low:Q"), y2=alt.Y2("high:Q")),
             base.mark_line(strokeWidth=2),
-            seeds.encode(x=x, y=y, color=colour, tooltip=tips("series:N", "depth:Q", "value:Q", "seed:N")),
+            seeds.encode(
+                x=x, y=y, color=colour, tooltip=tips("series:N", "depth:Q", "value:Q", "seed:N")
+            ),
             points.encode(tooltip=tips("series:N", "depth:Q", "value:Q", "low:Q", "high:Q")),
         ),
         means=means,

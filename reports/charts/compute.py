@@ -53,7 +53,14 @@ def _figure(key: str, cost: str, verdicts: Sequence[Verdict]) -> Figure:
         title=f"On {shortened(task)}: {TITLES[cost]}" if task else TITLES[cost],
         words=_words(cost, unit, steps),
         spec=_spec(unit, steps),
-        header=("network", "from depth", "to depth", "points gained", f"{unit.name} a point", "significant"),
+        header=(
+            "network",
+            "from depth",
+            "to depth",
+            "points gained",
+            f"{unit.name} a point",
+            "significant",
+        ),
         rows=tuple(_row(name, step, unit) for name, step in steps),
     )
 

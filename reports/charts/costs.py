@@ -1,6 +1,7 @@
 """What each pass costs against depth, with the line through it: what a layer adds."""
 
 from collections.abc import Iterator, Sequence
+from functools import cache
 from typing import Any, NamedTuple
 
 import altair as alt
@@ -12,7 +13,7 @@ from ..passes import PassCost, PassTable
 from ..per_layer import PerLayer
 from ..units import Unit, unit_of
 from .figure import Figure, Missing
-from .style import chart, depth_axis, series, shown, spec, tips
+from .style import chart, depth_axis, drawing, series, shown, tips, with_rows
 
 
 EXACT = 1e-6
@@ -105,22 +106,28 @@ def _spec(unit: Unit, lines: Sequence[Line]) -> dict[str, Any]:
         for line in lines
         for each in line.costs
     ]
-    x = depth_axis([row["depth"] for row in points], log=False)
-    y = alt.Y("value:Q", title=unit.name, scale=alt.Scale(zero=True))
-    colour = series([line.name for line in lines])
+    names = tuple(line.name for line in lines)
+    depths = tuple(sorted({each.depth for line in lines for each in line.costs}))
+    fitted = list(_fitted(unit, lines))
+    return with_rows(_drawing(unit.name, names, depths), points=points, fitted=fitted)
+
+
+@cache  # networks and settings have the same passes and depths, and drawing takes longest
+def _drawing(unit: str, names: tuple[str, ...], depths: tuple[int, ...]) -> dict[str, Any]:
+    x = depth_axis(depths, log=False)
+    y = alt.Y("value:Q", title=unit, scale=alt.Scale(zero=True))
+    colour = series(names)
     base = chart("points").encode(x=x, y=y, color=colour)
     fitted = chart("fitted").encode(x=x, y=y, color=colour)
     spread = base.mark_rule(strokeWidth=3, opacity=0.4)
-    return spec(
+    return drawing(
         alt.layer(
             fitted.mark_line(strokeWidth=1.5, opacity=0.7),
             spread.encode(y=alt.Y("low:Q"), y2=alt.Y2("high:Q")),
             base.mark_point(filled=True, size=40, opacity=1).encode(
                 tooltip=tips("series:N", "depth:Q", "value:Q", "low:Q", "high:Q")
             ),
-        ),
-        points=points,
-        fitted=list(_fitted(unit, lines)),
+        )
     )
 
 

@@ -49,7 +49,10 @@ def _spec(evidence: Evidence) -> dict[str, Any]:
         for depth, curve in evidence.fitted.items()
         for n, error in zip(curve.sizes, curve.errors, strict=True)
     ]
-    x = alt.X(**log_axis("n", "training samples"))
+    axis = alt.Axis(
+        values=sorted({each.n_train for each in evidence.sizes}), format="d", grid=False
+    )
+    x = alt.X(**log_axis("n", "training samples") | {"axis": axis})
     y = alt.Y("value:Q", title="error on data held out, %", scale=alt.Scale(zero=False, padding=8))
     colour = by_depth([each.depth for each in evidence.sizes])
     lines = chart("means").mark_line(strokeWidth=2)
@@ -57,7 +60,9 @@ def _spec(evidence: Evidence) -> dict[str, Any]:
     return spec(
         alt.layer(
             lines.encode(x=x, y=y, color=colour),
-            points.encode(x=x, y=y, color=colour, tooltip=tips("series:N", "n:Q", "seed:N", "value:Q")),
+            points.encode(
+                x=x, y=y, color=colour, tooltip=tips("series:N", "n:Q", "seed:N", "value:Q")
+            ),
         ),
         means=means,
         seeds=rows,
@@ -71,4 +76,6 @@ def _words(evidence: Evidence) -> str:
         if curve.exponent is not None
     ]
     fits = f"; {'; '.join(told)}" if told else ""
-    return f"Error on data held out against the size of the training set, {subject(evidence)}{fits}."
+    return (
+        f"Error on data held out against the size of the training set, {subject(evidence)}{fits}."
+    )

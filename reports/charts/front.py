@@ -92,12 +92,12 @@ def _spec(cost: str, unit: Unit, verdicts: Sequence[Verdict]) -> dict[str, Any]:
             knees.encode(x=x, y=y, color=colour),
             base.mark_point(filled=True, size=48, opacity=1).encode(
                 shape=shape,
-                fillOpacity=alt.condition("datum.front", alt.value(1), alt.value(0.25)),
+                fillOpacity=alt.condition("datum.front", alt.value(1), alt.value(0.45)),
                 tooltip=tips("series:N", "depth:Q", "cost:Q", "value:Q", "low:Q", "high:Q"),
             ),
-            chart("front").mark_text(dy=-12, fontSize=10, color=TEXT).encode(
-                x=x, y=y, text=alt.Text("depth:Q")
-            ),
+            chart("front")
+            .mark_text(dy=-12, fontSize=10, color=TEXT)
+            .encode(x=x, y=y, text=alt.Text("depth:Q")),
         ),
         points=points,
         front=[each for each in points if each["front"]],

@@ -9,7 +9,7 @@ from ..evidence import Evidence
 from ..findings import Findings
 from .commands import limits_command, subject
 from .figure import Figure, Missing
-from .style import by_depth, chart, log_axis, series, shown, spec, tips
+from .style import GREY, by_depth, chart, log_axis, series, shown, spec, tips
 
 GROUP = "Optimization: learning-rate windows by optimizer, and slices of the loss"
 
@@ -38,7 +38,12 @@ def _window(key: str, evidence: Evidence) -> Figure:
         spec=_window_spec(evidence),
         header=("optimizer", "learning rate", "training accuracy %", "diverged"),
         rows=tuple(
-            (e.optimizer, f"{e.learning_rate:g}", shown(100 * e.fit, ".1f"), "yes" if e.diverged else "no")
+            (
+                e.optimizer,
+                f"{e.learning_rate:g}",
+                shown(100 * e.fit, ".1f"),
+                "yes" if e.diverged else "no",
+            )
             for e in sorted(rates, key=lambda e: (e.optimizer, e.learning_rate))
         ),
     )
@@ -60,7 +65,11 @@ def _window_spec(evidence: Evidence) -> dict[str, Any]:
         color=series(list(dict.fromkeys(row["optimizer"] for row in rows)), "optimizer"),
     )
     y = alt.Y("value:Q", title="training accuracy %", scale=alt.Scale(zero=False, padding=8))
-    shapes = alt.Shape("end:N", legend=alt.Legend(), scale=alt.Scale(domain=["finished", "diverged"], range=["circle", "cross"]))
+    shapes = alt.Shape(
+        "end:N",
+        legend=alt.Legend(symbolFillColor=GREY),
+        scale=alt.Scale(domain=["finished", "diverged"], range=["circle", "cross"]),
+    )
     return spec(
         alt.layer(
             base.mark_line(strokeWidth=1.5, opacity=0.6).encode(y=y),

@@ -32,7 +32,15 @@ def _figure(key: str, roof: Roof) -> Figure:
         title=f"Roofline: {shortened(where, 100)}",
         words=_words(roof),
         spec=_spec(roof),
-        header=("network", "depth", "pass", "FLOPs a byte", "% of the peak", "% of the roof", "bound by"),
+        header=(
+            "network",
+            "depth",
+            "pass",
+            "FLOPs a byte",
+            "% of the peak",
+            "% of the roof",
+            "bound by",
+        ),
         rows=tuple(map(_row, roof.points)),
     )
 

@@ -47,16 +47,21 @@ def chart(name: str) -> alt.Chart:
 
 
 def spec(drawn: Any, **rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """The chart as Vega-Lite with its rows, as wide as the place where it stands and without what
-    all charts share. That it is valid is for tests to say: to check it takes longer than to make it.
+    """The chart as Vega-Lite with its rows; see `drawing` and `with_rows`."""
+    return with_rows(drawing(drawn), **rows)
 
-    Args:
-        rows: by their name in the chart; their fields have fixed names.
-    """
+
+def drawing(drawn: Any) -> dict[str, Any]:
+    """The chart as Vega-Lite, as wide as the place where it stands and without what all charts
+    share. That it is valid is for tests to say: to check it takes longer than to make it."""
     sized = drawn.properties(width="container", height=HEIGHT)
     found: dict[str, Any] = sized.to_dict(validate=False)
-    kept = {key: value for key, value in found.items() if key not in ("$schema", "config")}
-    return kept | {"datasets": {name: [_drawn(row) for row in each] for name, each in rows.items()}}
+    return {key: value for key, value in found.items() if key not in ("$schema", "config")}
+
+
+def with_rows(drawing: dict[str, Any], **rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """The drawing with its rows; rows: by their name in it, with fixed names of fields."""
+    return drawing | {"datasets": {name: [*map(_drawn, each)] for name, each in rows.items()}}
 
 
 def _drawn(row: Mapping[str, Any]) -> dict[str, Any]:
@@ -97,7 +102,9 @@ def log_axis(field: str, title: str, *, room: int = 10) -> dict[str, Any]:
 
 def series(names: Sequence[str], field: str = "series") -> alt.Color:
     """One colour a name, in this order, whatever the data hold."""
-    scale = alt.Scale(domain=list(names), range=[COLOURS[i % len(COLOURS)] for i in range(len(names))])
+    scale = alt.Scale(
+        domain=list(names), range=[COLOURS[i % len(COLOURS)] for i in range(len(names))]
+    )
     return alt.Color(f"{field}:N", scale=scale)
 
 
@@ -120,7 +127,9 @@ def spread(count: int) -> list[str]:
 
 def _between(ends: Sequence[tuple[int, ...]], place: float) -> str:
     start = min(int(place), len(ends) - 2)
-    mixed = (a + (b - a) * (place - start) for a, b in zip(ends[start], ends[start + 1], strict=True))
+    mixed = (
+        a + (b - a) * (place - start) for a, b in zip(ends[start], ends[start + 1], strict=True)
+    )
     return "#" + "".join(f"{round(part):02x}" for part in mixed)
 
 

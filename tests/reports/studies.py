@@ -180,3 +180,27 @@ def write_store(path: Path, study: Mapping[str, Any], *, close: bool = True) -> 
 def add_record(connection: sqlite3.Connection, kind: str, key: str, row: Mapping[str, Any]) -> None:
     """One more finished cell or run of the newest study."""
     connection.execute("INSERT INTO records VALUES (2, ?, ?, ?)", (kind, key, json.dumps(row)))
+
+
+LARGE_DEPTHS = (2, 3, 4, 6, 8, 12, 16, 20, 24, 32, 40, 48, 56, 64)
+
+
+def large_study() -> dict[str, Any]:
+    """2,016 cells of twelve families at fourteen depths and four batch sizes, and 504 runs."""
+    measured, trained = [], []
+    for place in range(12):
+        family = f"resnet:width={8 * (place + 1)}"
+        for batch_size in (1, 8, 32, 128):
+            cells = costs(family, LARGE_DEPTHS)
+            for cell in cells:
+                cell["params"]["batch_size"] = batch_size
+                cell["extra_info"] |= {
+                    "energy_joules": 1e-3 * cell["params"]["depth"], "compute_share": 0.2,
+                    "memory_share": 0.3, "flops_per_byte": 4.0 + cell["params"]["depth"],
+                    "bound": "memory",
+                }  # fmt: skip
+            measured += cells
+        means = {depth: 0.98 - 0.3 / depth - 0.001 * place for depth in LARGE_DEPTHS}
+        losses = [2.3 * 0.9**epoch for epoch in range(40)]
+        trained += runs(family, means, loss_curve=losses)
+    return document(measured, trained)
