@@ -130,7 +130,8 @@ def _text(name: str) -> str:
 @cache
 def _bundle() -> str:
     """Vega, Vega-Lite and vega-embed as one script, from vl-convert: no network is needed."""
-    return str(vl_convert.javascript_bundle()).replace("</script", "<\\/script")
+    script = str(vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;"))
+    return script.replace("</script", "<\\/script")
 
 
 def _policy(*scripts: str) -> str:

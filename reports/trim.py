@@ -39,7 +39,10 @@ def fitted(title: str, parts: Sequence[tuple[str, str]], most: int = MOST_CHARAC
 def _left_out(names: Sequence[str], most: int) -> str:
     named = ", ".join(escaped(shortened(name)) for name in names[:NAMED])
     more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
-    return f"Left out, to fit {most:,} characters: {named}{more}. `howdeep report --html` shows everything."
+    return (
+        f"Left out, to fit {most:,} characters: {named}{more}. "
+        "`howdeep report --html` shows everything."
+    )
 
 
 def _joined(title: str, texts: Sequence[str]) -> str:

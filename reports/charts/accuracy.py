@@ -109,7 +109,7 @@ def _curves(verdict: Verdict) -> list[dict[str, Any]]:
     ]
 
 
-def _fits(verdict: Verdict, x: alt.X, y: alt.Y) -> alt.Chart:
+def _fits(verdict: Verdict, x: alt.X, y: alt.Y) -> Any:
     forms = [fit.form for fit in verdict.fits if fit.curve is not None]
     dashes = alt.StrokeDash(
         "form:N",
@@ -139,28 +139,28 @@ def _marks(x: alt.X) -> Any:
 
 def _row(verdict: Verdict, depth: int) -> tuple[str, ...]:
     row = verdict.row(depth)
-    each, train = row.accuracy, row.train
-    ends = sorted(
-        value for end in (each and each.low, each and each.high)
-        if (value := percent(verdict, end)) is not None
-    )  # fmt: skip
+    ends = (_percent_of(verdict, row.accuracy, end) for end in ("low", "high"))
     return (
         str(depth),
-        shown(percent(verdict, each and each.mean), ".2f"),
-        " to ".join(shown(end, ".2f") for end in ends),
-        shown(percent(verdict, train and train.mean), ".2f"),
-        str(each.n_seeds) if each else "",
+        shown(_percent_of(verdict, row.accuracy, "mean"), ".2f"),
+        " to ".join(shown(end, ".2f") for end in sorted(each for each in ends if each is not None)),
+        shown(_percent_of(verdict, row.train, "mean"), ".2f"),
+        str(row.accuracy.n_seeds) if row.accuracy else "",
     )
+
+
+def _percent_of(verdict: Verdict, each: Estimate | None, what: str) -> float | None:
+    return percent(verdict, getattr(each, what, None))
 
 
 def _words(verdict: Verdict, chosen: str) -> str:
     depths = [row.depth for row in verdict.rows if row.accuracy]
     best = verdict.row(verdict.best_depth or depths[0])
-    value = shown(percent(verdict, best.accuracy and best.accuracy.mean), ".1f")
+    value = shown(_percent_of(verdict, best.accuracy, "mean"), ".1f")
     told = (
         f"{chosen} of {name(verdict)} at depths {', '.join(map(str, depths))}: best at depth "
         f"{best.depth}, {value}%"
     )
     fit = best_fit(verdict.fits)
-    foretold = fit and f"; of the fitted curves, {fit.form} foretells the deepest depth best"
-    return f"{told[0].upper()}{told[1:]}{foretold or ''}."
+    foretold = f"; of the fitted curves, {fit.form} foretells the deepest depth best" if fit else ""
+    return f"{told[0].upper()}{told[1:]}{foretold}."

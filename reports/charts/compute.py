@@ -68,21 +68,20 @@ def _figure(key: str, cost: str, verdicts: Sequence[Verdict]) -> Figure:
 def _spec(unit: Unit, steps: Sequence[tuple[str, PointPrice]]) -> dict[str, Any]:
     rows = [_bar(name, step, unit) for name, step in steps]
     order = list(dict.fromkeys(row["step"] for row in sorted(rows, key=lambda row: row["depth"])))
-    axes = dict(
-        x=alt.X("step:N", title="step in depth", sort=order, axis=alt.Axis(labelAngle=0)),
-        xOffset=alt.XOffset("series:N"),
-        y=alt.Y(**log_axis("value", f"{unit.name} a point")),
-        color=series(list(dict.fromkeys(name for name, _ in steps))),
-    )
-    base = chart("steps").encode(**axes)
+    names = list(dict.fromkeys(name for name, _ in steps))
+    x = alt.X("step:N", title="step in depth", sort=order, axis=alt.Axis(labelAngle=0))
+    y = alt.Y(**log_axis("value", f"{unit.name} a point"))
+    beside, colour = alt.XOffset("series:N"), series(names)
+    rings = chart("steps").mark_point(size=90, strokeWidth=2, opacity=1)
     sure = chart("significant").mark_point(size=90, filled=True, opacity=1)
     told = tips("series:N", "step:N", "points:Q", "value:Q", "significant:N")
-    rings = base.mark_point(size=90, strokeWidth=2, opacity=1)
-    significant = [row for row in rows if row["significant"] == "yes"]
     return spec(
-        alt.layer(sure.encode(**axes), rings.encode(tooltip=told)),
+        alt.layer(
+            sure.encode(x=x, xOffset=beside, y=y, color=colour),
+            rings.encode(x=x, xOffset=beside, y=y, color=colour, tooltip=told),
+        ),
         steps=rows,
-        significant=significant,
+        significant=[row for row in rows if row["significant"] == "yes"],
     )
 
 
@@ -109,7 +108,7 @@ def _row(name: str, step: PointPrice, unit: Unit) -> tuple[str, ...]:
 
 
 def _words(cost: str, unit: Unit, steps: Sequence[tuple[str, PointPrice]]) -> str:
-    last = {name: step for name, step in steps}
+    last = dict(steps)
     told = [
         f"{name} {shown(unit.of(step.per_point), '.3g')} {unit.name} a point from depth "
         f"{step.from_depth} to {step.depth}"

@@ -15,7 +15,6 @@ from ..units import Unit, unit_of
 from .figure import Figure, Missing
 from .style import chart, depth_axis, drawing, series, shown, tips, with_rows
 
-
 EXACT = 1e-6
 """A share below which a deviation from a line is the arithmetic's own."""
 
@@ -145,16 +144,12 @@ def _rows(unit: Unit, lines: Sequence[Line]) -> Iterator[tuple[str, ...]]:
     for depth in sorted({depth for costs in by_line for depth in costs}):
         yield (str(depth), *(shown(unit.of(costs.get(depth))) for costs in by_line))
     if any(line.per_layer for line in lines):
-        yield ("a layer adds", *(shown(unit.of(_each(line))) for line in lines))
-        yield ("fixed", *(shown(unit.of(_fixed(line))) for line in lines))
+        yield ("a layer adds", *(_of_line(line, "each", unit) for line in lines))
+        yield ("fixed", *(_of_line(line, "fixed", unit) for line in lines))
 
 
-def _each(line: Line) -> float | None:
-    return line.per_layer and line.per_layer.each
-
-
-def _fixed(line: Line) -> float | None:
-    return line.per_layer and line.per_layer.fixed
+def _of_line(line: Line, name: str, unit: Unit) -> str:
+    return shown(unit.of(getattr(line.per_layer, name, None)))
 
 
 def _words(cost: Cost, unit: Unit, lines: Sequence[Line]) -> str:

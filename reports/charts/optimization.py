@@ -18,7 +18,7 @@ def draw(findings: Findings) -> Iterator[Figure | Missing]:
     """Two figures a network at most."""
     place = 0
     for place, each in enumerate(findings.evidence, 1):
-        if each.rates:
+        if any(rate.depth == each.depth for rate in each.rates):
             yield _window(f"rates-{place}", each)
         if each.slices:
             yield _slice(f"slices-{place}", each)
@@ -62,7 +62,7 @@ def _window_spec(evidence: Evidence) -> dict[str, Any]:
     ]
     base = chart("rates").encode(
         x=alt.X(**log_axis("rate", "learning rate")),
-        color=series(list(dict.fromkeys(row["optimizer"] for row in rows)), "optimizer"),
+        color=series(list(dict.fromkeys(str(row["optimizer"]) for row in rows)), "optimizer"),
     )
     y = alt.Y("value:Q", title="training accuracy %", scale=alt.Scale(zero=False, padding=8))
     shapes = alt.Shape(
@@ -90,9 +90,9 @@ def _window_words(evidence: Evidence) -> str:
     best = max(rates, key=lambda each: each.fit)
     diverged = sum(each.diverged for each in rates)
     return (
-        f"Training accuracy against the learning rate, {subject(evidence)}: best {100 * best.fit:.1f}% "
-        f"at {best.learning_rate:g} with the optimizer {best.optimizer}; {diverged} of {len(rates)} "
-        "trainings diverged."
+        f"Training accuracy against the learning rate, {subject(evidence)}: best "
+        f"{100 * best.fit:.1f}% at {best.learning_rate:g}, optimizer {best.optimizer}; {diverged} "
+        f"of {len(rates)} trainings diverged."
     )
 
 
