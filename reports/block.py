@@ -8,12 +8,22 @@ from .costs import Setting
 
 
 @dataclass(frozen=True)
+class Bars:
+    """A value for each row of a block, drawn as bars where there is room; null is unknown."""
+
+    heading: str
+    values: tuple[float | None, ...]
+    texts: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Block:
     """A heading with a table, its captions, paragraphs and a list, each of which may be empty.
 
     Attributes:
         header: the columns' headings; one may hold a line break, for drawings where width is
             scarce.
+        bars: small charts of the rows, for a wide terminal.
     """
 
     heading: str
@@ -22,6 +32,7 @@ class Block:
     captions: tuple[str, ...] = ()
     paragraphs: tuple[str, ...] = ()
     items: tuple[str, ...] = ()
+    bars: tuple[Bars, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ nothing is left out.
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from .bars import verdict_bars
 from .block import Block, Column, header_and_rows, number, setting_words
 from .costs import CostTable, DepthCost, Setting
 from .efficiency_block import efficiency_block
@@ -63,6 +64,7 @@ def verdict_block(verdict: Verdict) -> Block:
         captions=tuple(filter(None, _captions(verdict))),
         paragraphs=(paragraph(verdict),),
         items=verdict.notes,
+        bars=verdict_bars(verdict),
     )
 
 

@@ -11,6 +11,7 @@ import textwrap
 from collections.abc import Sequence
 from typing import IO, TYPE_CHECKING
 
+from .bars import WIDE, bars_table
 from .block import Block
 from .blocks import blocks
 from .findings import Findings
@@ -62,6 +63,9 @@ def _draw_block(console: Console, block: Block) -> None:
         console.print(_rich_table(block))
         for caption in block.captions:
             _draw_lines(console, caption, style="dim")
+        if block.bars and console.is_terminal and console.width >= WIDE:
+            console.print()
+            console.print(bars_table([row[0] for row in block.rows], block.bars))
     for words in block.paragraphs:
         console.print()
         _draw_lines(console, words)
