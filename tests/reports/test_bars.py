@@ -5,7 +5,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from rich.console import Console
 
 from reports.bars import WIDE
 from reports.blocks import verdict_block
@@ -44,8 +43,10 @@ def test_a_wide_terminal_has_a_bar_a_depth(printed: Callable[[int], str]) -> Non
     assert len(lines) == 5
     accuracy = [line.split("  ")[1].count("█") for line in lines]
     assert accuracy.index(max(accuracy)) == 2
-    latency = [line.rsplit("█", 1)[0].count("█") + 1 - bars for line, bars in
-               zip(lines, accuracy, strict=True)]
+    latency = [
+        line.rsplit("█", 1)[0].count("█") + 1 - bars
+        for line, bars in zip(lines, accuracy, strict=True)
+    ]
     assert latency[-1] == 2 * latency[-2] == 28
 
 
@@ -62,4 +63,3 @@ def test_what_is_unknown_has_no_bars(tmp_path: Path) -> None:
     assert bars.heading == "validation accuracy %"
     assert bars.values == pytest.approx((50.0, 75.0))
     assert bars.texts == ("50.0", "75.0")
-    assert isinstance(Console(), Console)

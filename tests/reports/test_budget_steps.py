@@ -1,5 +1,6 @@
 """Budgets answered beforehand: the same answers as when each is asked."""
 
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -51,7 +52,7 @@ def test_neighbouring_steps_differ(study: Path) -> None:
     for verdict in find(read([study])).verdicts:
         for steps in budget_steps(verdict).values():
             said = [(s.depth, s.sufficient_depth, s.cannot_tell) for s in steps]
-            assert all(a != b for a, b in zip(said, said[1:], strict=False))
+            assert all(a != b for a, b in pairwise(said))
 
 
 def test_a_cost_that_is_unknown_has_no_steps(tmp_path: Path) -> None:
