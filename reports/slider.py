@@ -75,7 +75,7 @@ def _network(
     none = {"depth": "none", "told": f"depth {cheapest} needs {quantity(column, costs[cheapest])}"}
     return {
         "name": shortened(verdict.family),
-        "from": [step.at_least / unit.factor for step in steps],
+        "from": [float(f"{step.at_least / unit.factor:.12g}") for step in steps],
         "answers": [none, *(_answer(verdict, column, costs, step, none) for step in steps)],
     }
 

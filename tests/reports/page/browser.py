@@ -96,7 +96,6 @@ class Browser:
         assert spec is not None
         assert spec.origin is not None
         script = (Path(spec.origin).parent / "axe.min.js").read_text(encoding="utf-8")
-        self.driver.execute_cdp_cmd("Page.setBypassCSP", {"enabled": True})
         self.run(script)
         found: dict[str, Any] = self.driver.execute_async_script(
             "const done = arguments[arguments.length - 1]; axe.run(document).then(done);"
