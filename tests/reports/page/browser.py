@@ -19,7 +19,8 @@ PACKAGES = {"chromium": "chromium", "chromedriver": "chromium-driver"}
 """Debian's package of each program."""
 
 INSTALLING_SECONDS = 300
-DRAWING_SECONDS = 60
+DRAWING_SECONDS = 300
+SCRIPT_SECONDS = 600
 
 
 def missing() -> str | None:
@@ -120,6 +121,7 @@ def browser() -> Iterator[Browser]:
     options.binary_location = shutil.which("chromium") or ""
     options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
     driver = webdriver.Chrome(options=options, service=Service(shutil.which("chromedriver")))
+    driver.set_script_timeout(SCRIPT_SECONDS)
     try:
         yield Browser(driver)
     finally:
