@@ -126,8 +126,12 @@ class Standing:
         }
 
 
-def stand(estimates: Sequence[Estimate]) -> Standing:
-    """Compares all depths whose noise is known, if that of the best is."""
+def stand(estimates: Sequence[Estimate], *, declines: bool = True) -> Standing:
+    """Compares all depths whose noise is known, if that of the best is.
+
+    Args:
+        declines: whether they are asked for; to find them takes as long as all else.
+    """
     best = best_estimate(estimates)
     known = best is not None and best.tested is not None
     tested = {e.depth: e.tested for e in estimates if known and e.tested is not None}
@@ -136,7 +140,7 @@ def stand(estimates: Sequence[Estimate]) -> Standing:
         depths=tuple(each.depth for each in estimates),
         best=best.depth if best else None,
         candidates=dict(zip(tested, candidates(moments), strict=True)) if tested else {},
-        declines=dict(zip(tested, decline_p_values(moments), strict=True)),
+        declines=dict(zip(tested, decline_p_values(moments), strict=True)) if declines else {},
     )
 
 

@@ -37,7 +37,8 @@ class _Standings:
         fitting = [row for row in self._rows if budget.fits(row.cost)]
         key = tuple(row.depth for row in fitting)
         if key not in self._known:
-            self._known[key] = stand([row.accuracy for row in fitting if row.accuracy])
+            estimates = [row.accuracy for row in fitting if row.accuracy]
+            self._known[key] = stand(estimates, declines=False)
         return self._known[key]
 
 

@@ -66,7 +66,7 @@
       const { depth, told } = answer(network, budget);
       cell.querySelector("strong").textContent = depth;
       cell.querySelector("small").textContent = told;
-      return `${network.name} ${depth}`;
+      return `\u2068${network.name}\u2069 ${depth}`; // isolated: a name may be written to the left
     });
     const more = told.length > MOST_SPOKEN ? `, and ${told.length - MOST_SPOKEN} more below` : "";
     const start = budget === Infinity ? "Without a limit" : `With ${slider.label} of at most ${said}`;

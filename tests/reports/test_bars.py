@@ -1,12 +1,13 @@
 """Bars against depth on a terminal; none in a pipe."""
 
 import io
+import re
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from reports.bars import WIDE
+from reports.bars import BAR_WIDTH, WIDE
 from reports.blocks import verdict_block
 from reports.findings import find
 from reports.study import read
@@ -40,14 +41,11 @@ def printed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[int], 
 def test_a_wide_terminal_has_a_bar_a_depth(printed: Callable[[int], str]) -> None:
     """The longest is the best depth's; latency doubles with depth, and so do its bars."""
     lines = [line for line in printed(WIDE).splitlines() if "█" in line]
-    assert len(lines) == 5
-    accuracy = [line.split("  ")[1].count("█") for line in lines]
+    bars = [[len(bar) for bar in re.findall("█+", line)] for line in lines]
+    accuracy, latency = zip(*bars, strict=True)
     assert accuracy.index(max(accuracy)) == 2
-    latency = [
-        line.rsplit("█", 1)[0].count("█") + 1 - bars
-        for line, bars in zip(lines, accuracy, strict=True)
-    ]
-    assert latency[-1] == 2 * latency[-2] == 28
+    assert max(accuracy) == BAR_WIDTH
+    assert latency[-2:] == (BAR_WIDTH // 2, BAR_WIDTH)
 
 
 def test_a_narrow_terminal_has_none(printed: Callable[[int], str]) -> None:

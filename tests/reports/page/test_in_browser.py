@@ -87,7 +87,8 @@ def test_the_slider_moves_the_answer(browser: Browser, everything: Path) -> None
     assert slider.get_attribute("aria-valuetext").startswith("at most 0.")
     spoken = browser.driver.find_element(By.ID, "spoken").text
     assert spoken.startswith("With forward latency of a batch of at most 0.")
-    assert spoken.endswith("mlp 4, resnet 4, resnet:residual=false 4.")
+    isolated = [f"\u2068{name}\u2069 4" for name in ("mlp", "resnet", "resnet:residual=false")]
+    assert spoken.endswith(f"{', '.join(isolated)}.")
 
 
 def test_another_cost_has_a_budget_of_its_own(browser: Browser, everything: Path) -> None:
