@@ -77,7 +77,7 @@ def test_the_page_says_what_was_held_equal_and_what_stayed_out(page: str) -> Non
     for words in (
         "held equal: width 24, 10 epochs",
         "cell resnet at depth 64, step, batch 128, fp32, cpu: oom (the child was killed at",
-        "2 cells: the machine was busy",
+        "the machine was busy (load",
         "Example CPU 2.4GHz",
     ):
         assert words in page
