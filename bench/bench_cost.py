@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from .records import Cell
+from .points import Cell
 
 pytestmark = pytest.mark.cost
 

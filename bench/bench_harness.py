@@ -21,7 +21,7 @@ from .measure import cross_check, latency, machine, operations
 from .measure.signals import signals
 from .measure.state import random_state
 from .measure.training_probe import EVERY, TURNS, TrainingProbe
-from .records import Cell
+from .points import Cell
 from .train.optimizers import OPTIMIZERS
 
 pytestmark = pytest.mark.harness

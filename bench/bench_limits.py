@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from .records import Training
+from .points import Training
 
 pytestmark = pytest.mark.limits
 

@@ -20,7 +20,8 @@ import torch.nn.functional as F
 
 from . import families
 from .isolate import Children
-from .records import RunRecord, Training, steps_per_epoch
+from .points import Training, steps_per_epoch
+from .records import RunRecord
 from .train import tasks
 from .train.child import packed, unpacked
 from .train.recorder import Recorder

@@ -9,7 +9,8 @@ import torch
 from .cost import Timing
 from .measure import kernels, peaks, roofline
 from .measure.peaks import PublishedPeak
-from .records import Cell, Facts, plain
+from .points import Cell
+from .records import Facts, plain
 
 
 def cell_info(

@@ -12,7 +12,8 @@ import pytest
 from . import grid, options, progress, setting, summaries
 from .limits.evidence import failed
 from .measure.latency import Clock
-from .records import Cell, Training, plain
+from .points import Cell, Training
+from .records import plain
 from .replay import replay
 from .specs import InputError
 from .study import Study

@@ -30,7 +30,8 @@ from .measure.energy import Energy
 from .measure.passes import Pass
 from .measure.repeated_blocks import repeated_blocks
 from .measure.state import random_state
-from .records import Cell, Facts, Operations
+from .points import Cell
+from .records import Facts, Operations
 from .specs import one_line
 from .train.optimizers import still
 

@@ -8,7 +8,7 @@ from . import families, setting
 from .families import Family
 from .isolate import OutOfTimeError, time_limit
 from .options import DEFAULT_DEPTHS, DEFAULT_FAMILIES, Options
-from .records import Cell, Training
+from .points import Cell, Training
 from .setting import Setting
 from .train import tasks
 from .train.tasks import Task

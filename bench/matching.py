@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from . import known_costs
 from .families import Family
-from .records import Match
+from .points import Match
 from .specs import InputError, one_line
 
 WIDTH = "width"

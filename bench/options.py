@@ -14,7 +14,7 @@ from . import matching
 from .families import BUILT_IN
 from .measure.machine import device_error
 from .measure.variants import variant_error
-from .records import PASSES, VARIANTS
+from .points import PASSES, VARIANTS
 from .specs import InputError
 from .train import duration
 from .train.cluster import cluster_error

@@ -9,8 +9,8 @@ from .families import Family
 from .measure import fake_twins, layers
 from .measure.layers import Part
 from .measure.state import random_state
+from .points import Cell
 from .prediction import check_room, made
-from .records import Cell
 
 
 def predict_parts(

@@ -20,7 +20,8 @@ from .families import Family
 from .measure import checkpointing, fake_twins, memory, operations, passes, tracking
 from .measure.state import random_state
 from .measure.tracking import StepPeak
-from .records import Cell, Operations
+from .points import Cell
+from .records import Operations
 from .specs import InputError, one_line
 from .train.optimizers import still
 

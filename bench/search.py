@@ -11,7 +11,8 @@ from .families import Family
 from .grid import trainings
 from .isolate import Children, Outcome
 from .options import Options
-from .records import RunRecord, Training
+from .points import Training
+from .records import RunRecord
 from .setting import Setting, settings
 from .specs import InputError
 from .survey import Survey, survey

@@ -12,7 +12,7 @@ from .families import Family
 from .isolate import OutOfTimeError, time_limit
 from .matching import WIDTH, Matching, reference_depth
 from .options import DEFAULT_EPOCHS, Options
-from .records import Match, steps_per_epoch
+from .points import Match, steps_per_epoch
 from .specs import InputError
 from .train import tuning
 from .train.duration import steps_within

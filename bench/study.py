@@ -18,7 +18,8 @@ from .limits.run import default_epochs, evidence
 from .measure import kernels, machine
 from .measure.latency import Clock
 from .options import Options
-from .records import Cell, CellRecord, Facts, RunRecord, Training, key, plain
+from .points import Cell, Training
+from .records import CellRecord, Facts, RunRecord, key, plain
 from .replay import replay
 from .specs import InputError, one_line
 from .train import places, tasks

@@ -17,8 +17,8 @@ from .limits import gradients
 from .measure import latency, machine
 from .measure.signals import signals
 from .measure.state import random_state
+from .points import Cell, Training
 from .prediction import predict
-from .records import Cell, Training
 from .train.child import unpacked
 from .train.tasks import Task
 

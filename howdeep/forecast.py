@@ -15,8 +15,8 @@ from bench import depth_rule
 from bench.families import Family
 from bench.measure.layers import Part
 from bench.part_prediction import predict_parts
+from bench.points import Cell
 from bench.prediction import Prediction, predict
-from bench.records import Cell
 from bench.specs import InputError
 
 from .fit import Fit, largest

@@ -30,7 +30,7 @@ from .training_options import (
 if TYPE_CHECKING:
     from bench.limits.evidence import Trial
     from bench.options import Options
-    from bench.records import Training
+    from bench.points import Training
     from reports.block import Block
     from reports.limits_verdict import LimitsVerdict
 

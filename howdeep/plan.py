@@ -130,7 +130,7 @@ def _asked(
     """The family, the options as read, and what predicts with them."""
     from bench import families, grid, options
     from bench.measure.passes import DTYPES
-    from bench.records import Cell
+    from bench.points import Cell
     from bench.specs import InputError
 
     from .forecast import Forecast

@@ -7,7 +7,8 @@ of training FLOPs gains follows from the trainings' accuracies. The remedy is no
 from collections.abc import Iterator
 from statistics import median_low
 
-from ..records import Facts, RunRecord, steps_per_epoch
+from ..points import steps_per_epoch
+from ..records import Facts, RunRecord
 from .evidence import Probe
 
 NAME = "compute"

@@ -7,7 +7,7 @@ more, and predicted from the curve e(n) = a + b n^-c where it cannot.
 
 from collections.abc import Iterable
 
-from ..records import steps_per_epoch
+from ..points import steps_per_epoch
 from ..specs import parse
 from ..train.tasks import (
     BUILT_IN,

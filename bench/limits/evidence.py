@@ -8,7 +8,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ..records import SETTLED, RunRecord, Training, plain
+from ..points import Training
+from ..records import SETTLED, RunRecord, plain
 
 # What a training is in the experiment: the network as asked, shallower ones, other learning rates,
 # the best shallower one at its own, remedies on the seed that chooses among them, other numbers of

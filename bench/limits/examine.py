@@ -19,7 +19,7 @@ from ..families import Family
 from ..measure.signals import signals
 from ..measure.state import random_state
 from ..measure.training_probe import TURNS, TrainingProbe
-from ..records import Training, steps_per_epoch
+from ..points import Training, steps_per_epoch
 from ..specs import one_line
 from ..train import trainer
 from ..train.child import unpacked

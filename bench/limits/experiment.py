@@ -11,7 +11,8 @@ from typing import Any
 
 from ..depth_rule import at_most, smallest
 from ..families import Family
-from ..records import SETTLED, Training
+from ..points import Training
+from ..records import SETTLED
 from ..specs import InputError
 from . import compute, data, degradation, gradients, optimization, overfitting, structure
 from .evidence import Planned, Probe, Subject

@@ -8,7 +8,7 @@ from .. import cost, families
 from ..families import Family
 from ..isolate import Outcome
 from ..options import Options
-from ..records import Cell, Training
+from ..points import Cell, Training
 from ..train import tasks
 from ..train.child import packed
 from ..train.places import Place

@@ -7,7 +7,7 @@ from typing import Any
 
 from .. import specs
 from ..families import BUILT_IN
-from ..records import Training
+from ..points import Training
 from ..specs import Value
 from ..train.tasks import BUILT_IN as BUILT_IN_TASKS
 

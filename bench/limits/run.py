@@ -8,7 +8,7 @@ from typing import Any
 from .. import families
 from ..isolate import Children, OutOfTimeError, time_limit
 from ..options import DEFAULT_EPOCHS, Options
-from ..records import Training, steps_per_epoch
+from ..points import Training, steps_per_epoch
 from ..setting import check_for_limits
 from ..specs import InputError
 from ..train import places, tasks

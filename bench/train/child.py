@@ -7,7 +7,8 @@ import torch
 
 from .. import families
 from ..families import Family
-from ..records import RunRecord, Training
+from ..points import Training
+from ..records import RunRecord
 from . import trainer, ways
 from .tasks import Task
 from .ways import Choice

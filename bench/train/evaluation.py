@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..measure.passes import DTYPES
-from ..records import Training
+from ..points import Training
 from .tasks import Split, Task
 
 # Rows in one batch of an evaluation; it does not change the result, only the memory.

@@ -16,7 +16,8 @@ import torch
 from .. import sources, specs
 from ..families import Family
 from ..isolate import Executor, Outcome
-from ..records import RunRecord, Training, key, plain
+from ..points import Training
+from ..records import RunRecord, key, plain
 from . import child, ways
 from .optimizers import package_versions
 from .store import Store, StoreError
@@ -26,7 +27,10 @@ from .ways import Choice
 # Our own code that a training depends on: a change here makes kept runs old.
 _ROOM = Path(__file__).parent.parent
 CODE_FILES = (
-    *(_ROOM / name for name in ("families.py", "records.py", "sources.py", "specs.py")),
+    *(
+        _ROOM / name
+        for name in ("families.py", "points.py", "records.py", "sources.py", "specs.py")
+    ),
     *(_ROOM / "measure").glob("*.py"),
     *(
         _ROOM / "train" / f"{name}.py"

@@ -9,7 +9,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 
 from ..measure import machine
-from ..records import RunRecord, Training
+from ..points import Training
+from ..records import RunRecord
 from .recorder import Recorder
 
 # Between two looks at a training that another process has claimed.

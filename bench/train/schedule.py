@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor
 
-from ..records import Training
+from ..points import Training
 from .optimizers import FUSED, OPTIMIZERS
 
 # The share of the steps in which the learning rate rises; PyTorch's own.

@@ -23,7 +23,8 @@ from torch.func import functional_call, stack_module_state
 from ..families import Family
 from ..measure import machine
 from ..measure.state import random_state
-from ..records import RunRecord, Training, steps_per_epoch
+from ..points import Training, steps_per_epoch
+from ..records import RunRecord
 from . import trainer
 from .evaluation import autocast, both_halves, evaluate, is_evaluated_after, logits
 from .schedule import scheduled

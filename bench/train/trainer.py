@@ -20,7 +20,8 @@ from torch import Tensor, nn
 from ..families import Family
 from ..measure import machine, operations
 from ..measure.state import random_state
-from ..records import RunRecord, Training, steps_per_epoch
+from ..points import Training, steps_per_epoch
+from ..records import RunRecord
 from .evaluation import autocast, both_halves, evaluate, evaluations, is_evaluated_after, logits
 from .schedule import WARM_UP, scheduled
 from .tasks import Split, Task

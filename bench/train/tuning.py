@@ -10,7 +10,8 @@ import math
 from collections.abc import Sequence
 from dataclasses import replace
 
-from ..records import RunRecord, Training
+from ..points import Training
+from ..records import RunRecord
 from ..specs import InputError
 from .runs import Runs
 from .tasks import Task

@@ -21,7 +21,8 @@ from torch import Tensor
 from ..families import Family
 from ..measure import machine
 from ..measure.state import random_state
-from ..records import RunRecord, Training
+from ..points import Training
+from ..records import RunRecord
 from ..specs import one_line
 from . import stack, trainer
 from .evaluation import autocast, logits

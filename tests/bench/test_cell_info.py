@@ -14,7 +14,8 @@ from bench.measure.conditions import Conditions
 from bench.measure.cuda_time import CudaTimes
 from bench.measure.energy import Energy
 from bench.measure.kernels import matmul_flops
-from bench.records import Cell, Facts, plain
+from bench.points import Cell
+from bench.records import Facts, plain
 
 CELL = Cell(
     family="mlp", depth=4, pass_="step", batch_size=8, dtype="fp32", device="cpu", threads=1

@@ -23,7 +23,8 @@ import pytest
 import torch
 
 from bench import families
-from bench.records import Training, plain
+from bench.points import Training
+from bench.records import plain
 from bench.train import tasks, trainer
 from bench.train.ray_session import silent
 

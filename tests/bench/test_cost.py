@@ -12,7 +12,7 @@ from bench import cost, families
 from bench.measure import cuda_time, gpu_state, passes
 from bench.measure.energy import Energy
 from bench.measure.latency import Clock
-from bench.records import PASSES, Cell
+from bench.points import PASSES, Cell
 from bench.train.optimizers import OPTIMIZERS
 from tests.bench.fakes import FakeTime, random_state
 

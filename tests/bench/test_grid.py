@@ -10,7 +10,7 @@ import pytest
 from bench import families, grid, options
 from bench.known_costs import parameters, step_flops
 from bench.options import DEFAULT_DEPTHS, Options
-from bench.records import PASSES
+from bench.points import PASSES
 from bench.specs import InputError
 from bench.train.duration import Duration
 

@@ -8,7 +8,7 @@ import pytest
 from bench import study as bench_study
 from bench.grid import make
 from bench.options import Options
-from bench.records import Training
+from bench.points import Training
 from bench.study import Study
 
 from .sessions import bench, prepare, study

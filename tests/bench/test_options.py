@@ -9,7 +9,7 @@ from torch._inductor import cpp_builder
 
 from bench import options
 from bench.options import DEFAULT_DEPTHS, DEFAULT_FAMILIES, Options
-from bench.records import PASSES
+from bench.points import PASSES
 from bench.specs import InputError
 from bench.train.duration import Duration
 

@@ -14,8 +14,9 @@ from torch import nn
 from bench import families
 from bench.families import Family
 from bench.measure import checkpointing, memory, passes, tracking
+from bench.points import Cell
 from bench.prediction import Prediction, predict
-from bench.records import Cell, Peak
+from bench.records import Peak
 from bench.specs import InputError
 from bench.train.optimizers import OPTIMIZERS
 

@@ -7,18 +7,8 @@ from typing import Any
 
 import pytest
 
-from bench.records import (
-    PASSES,
-    Cell,
-    CellRecord,
-    Facts,
-    Match,
-    Operations,
-    RunRecord,
-    Training,
-    key,
-    plain,
-)
+from bench.points import PASSES, Cell, Match, Training
+from bench.records import CellRecord, Facts, Operations, RunRecord, key, plain
 
 CELL = Cell(
     family="resnet:residual=false",

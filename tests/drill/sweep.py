@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.isolate import Children, Outcome
-from bench.records import Training
+from bench.points import Training
 from bench.train.recorder import Recorder
 from bench.train.runs import Runs
 from bench.train.store import Store

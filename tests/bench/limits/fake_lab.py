@@ -12,7 +12,8 @@ from bench.isolate import Outcome
 from bench.limits.evidence import Planned, Trial
 from bench.limits.experiment import Experiment
 from bench.limits.lab import Lab
-from bench.records import Facts, RunRecord, Training
+from bench.points import Training
+from bench.records import Facts, RunRecord
 from bench.train.tasks import Task
 from tests.bench.train.small import split, training
 

@@ -9,7 +9,7 @@ from bench.limits import optimization
 from bench.limits.evidence import Probe
 from bench.limits.examine import examined, screened
 from bench.measure.training_probe import TrainingProbe
-from bench.records import Training
+from bench.points import Training
 from bench.train import trainer
 from bench.train.child import packed
 from tests.bench.fakes import random_state

@@ -9,7 +9,7 @@ from bench.limits import optimization
 from bench.limits.evidence import ROLES, failed
 from bench.limits.examine import examined, screened
 from bench.limits.experiment import ladder
-from bench.records import Training
+from bench.points import Training
 from tests.bench.limits.fake_lab import RATE, FakeLab, experiment, family
 
 KNOBS = {"norm": "batch", "residual": True, "activation": "relu", "dropout": 0.0, "init": "he"}

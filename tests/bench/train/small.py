@@ -5,7 +5,7 @@ from typing import Any
 import torch
 
 from bench import families
-from bench.records import Training
+from bench.points import Training
 from bench.train.tasks import Split, Task
 
 SHAPE = (1, 6)

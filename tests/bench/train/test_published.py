@@ -3,7 +3,7 @@
 import pytest
 
 from bench import families
-from bench.records import Training
+from bench.points import Training
 from bench.train import tasks, trainer
 from bench.train.tasks import Task
 

@@ -16,7 +16,8 @@ import pytest
 
 from bench.families import Family
 from bench.isolate import Outcome
-from bench.records import RunRecord, Training, plain
+from bench.points import Training
+from bench.records import RunRecord, plain
 from bench.train.recorder import CODE_FILES, Recorder
 from bench.train.runs import Runs, workers
 from bench.train.store import Store, StoreError

@@ -9,7 +9,8 @@ from scipy.stats import ks_2samp, wilcoxon
 
 from bench import families
 from bench.families import Family
-from bench.records import RunRecord, Training
+from bench.points import Training
+from bench.records import RunRecord
 from bench.train import stack, trainer
 from bench.train.optimizers import OPTIMIZERS
 from tests.bench.fakes import random_state

@@ -10,7 +10,8 @@ import pytest
 import torch
 
 from bench import families
-from bench.records import Match, RunRecord
+from bench.points import Match
+from bench.records import RunRecord
 from bench.train.optimizers import OPTIMIZERS
 from bench.train.tasks import Split, Task
 from bench.train.trainer import train, trained

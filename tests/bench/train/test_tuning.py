@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 from bench.isolate import Outcome
-from bench.records import RunRecord, Training
+from bench.points import Training
+from bench.records import RunRecord
 from bench.specs import InputError
 from bench.train import tuning
 from bench.train.recorder import Recorder

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from bench import families
-from bench.records import Training
+from bench.points import Training
 from bench.train import trainer, ways
 from bench.train.stack import Stack
 from tests.bench.fakes import FakeTime, random_state
