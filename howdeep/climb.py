@@ -160,9 +160,9 @@ def _left_out(
 def _nothing_fits(
     surveys: Sequence[Survey], left_out: Mapping[int, str], budgets: Sequence[Budget]
 ) -> NothingFits:
-    if all(fits_all(budgets, known_cost(each)) for each in surveys):
-        depth, why = next(iter(left_out.items()))
-        raise InputError(f"no depth can be trained; depth {depth}: {why}")
+    for each in surveys:
+        if fits_all(budgets, known_cost(each)):
+            raise InputError(f"no depth can be trained; depth {each.depth}: {left_out[each.depth]}")
     unfit = [b for b in budgets if not any(fits_all([b], known_cost(each)) for each in surveys)]
     budget = (unfit or list(budgets))[0]
     needs = [(each.depth, budget.need(known_cost(each))) for each in surveys]
