@@ -161,6 +161,12 @@ def _words(verdict: Verdict, chosen: str) -> str:
         f"{chosen} of {name(verdict)} at depths {', '.join(map(str, depths))}: best at depth "
         f"{best.depth}, {value}%"
     )
+    return f"{told[0].upper()}{told[1:]}; {_foretold(verdict)}."
+
+
+def _foretold(verdict: Verdict) -> str:
+    """Which curve is nearest to the point that it has not seen."""
     fit = best_fit(verdict.fits)
-    foretold = f"; of the fitted curves, {fit.form} foretells the deepest depth best" if fit else ""
-    return f"{told[0].upper()}{told[1:]}{foretold}."
+    if fit.form is None:
+        return f"no fitted curve is the best: {fit.reason}"
+    return f"of the fitted curves, the {fit.form} one foretells the deepest depth best"

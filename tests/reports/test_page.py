@@ -55,6 +55,13 @@ def test_every_chart_is_valid_and_has_its_place(tmp_path: Path, page: str) -> No
     assert list(charts) == keys
 
 
+def test_a_curve_is_called_the_best_or_it_is_said_why_none_is(tmp_path: Path) -> None:
+    """Of two depths none can be left out."""
+    few = studies.document([], studies.runs("mlp", {2: 0.8, 4: 0.9}))
+    told = pages.written(tmp_path, few).read_text()
+    assert "no fitted curve is the best: there are too few depths to leave one out" in told
+
+
 def test_every_panel_of_the_limits_is_filled(page: str) -> None:
     """With evidence on them all, no command is named in its place."""
     assert "To fill this panel" not in page
