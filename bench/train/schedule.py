@@ -28,6 +28,8 @@ def scheduled(
     """
     # The scale of fp16's gradients is not for a kernel on a CPU to undo.
     one_kernel = fused and training.optimizer in FUSED and training.dtype != "fp16"
+    for group in parameters.values():  # nor are complex weights for any kernel
+        one_kernel = one_kernel and all(each.dtype.is_floating_point for each in group)
     optimizer = OPTIMIZERS[training.optimizer](
         [{"params": list(group), "lr": rate} for rate, group in parameters.items()],
         lr=training.learning_rate,

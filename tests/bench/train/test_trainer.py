@@ -84,6 +84,39 @@ def test_every_optimizer_learns_an_easy_task(optimizer: str) -> None:
     assert record.loss_curve[-1] < record.loss_curve[0]  # type: ignore[operator]
 
 
+USERS_WEIGHTS = """
+import torch
+from torch import nn
+
+class Complex(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.weight = nn.Parameter(torch.randn(6, 2, dtype=torch.cfloat))
+
+    def forward(self, x):
+        return (x.flatten(1).to(torch.cfloat) @ self.weight).abs()
+
+def build(depth, input_shape=(1, 6), classes=2, kind="complex"):
+    return nn.Sequential(nn.Flatten(), Complex() if kind == "complex" else nn.LazyLinear(2))
+
+def example_input(batch_size):
+    return torch.zeros(batch_size, 1, 6)
+"""
+
+
+@pytest.mark.filterwarnings("ignore:Lazy modules are a new feature")
+@pytest.mark.parametrize("kind", ["complex", "lazy"])
+def test_weights_that_one_kernel_cannot_update_are_updated(kind: str, tmp_path: Path) -> None:
+    """Complex ones, and those whose shape the first batch gives: fused is only where it can be."""
+    (tmp_path / "users.py").write_text(USERS_WEIGHTS)
+    found = families.find(f"{tmp_path / 'users.py'}:build:kind={kind}")
+    found = found.for_task(input_shape=SHAPE, classes=2)
+    asked = training(family=found.name)
+    together, alone = train(found, task(), asked, fused=True), train(found, task(), asked)
+    assert together.status == alone.status == "ok"
+    assert together.loss_curve == pytest.approx(alone.loss_curve)
+
+
 def test_a_record_says_all_that_was_asked_and_found() -> None:
     """The settings, the sizes of the splits, and a figure for each."""
     asked = training(seed=3)
