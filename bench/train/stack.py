@@ -55,11 +55,11 @@ def train(family: Family, task: Task, trainings: Sequence[Training]) -> list[Run
 
 
 def networks(family: Family, trainings: Sequence[Training]) -> list[nn.Module]:
-    """Each network at its start, as its seed draws it."""
+    """Each network at its start, as its seed draws it, in training mode."""
     built = []
     for training in trainings:
         with random_state(seed=training.seed, device=training.device):
-            built.append(trainer.network(family, training))
+            built.append(trainer.network(family, training).train())
     return built
 
 

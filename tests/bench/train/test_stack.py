@@ -146,6 +146,31 @@ def test_a_stack_whose_networks_all_diverge_stops() -> None:
         assert len(record.loss_curve) < each.epochs
 
 
+# --- a user's network ----------------------------------------------------------------------------
+
+IN_EVAL_MODE = """
+import torch
+from torch import nn
+
+def build(depth, input_shape=(1, 6), classes=2):
+    layers = nn.Linear(6, 8), nn.BatchNorm1d(8), nn.ReLU(), nn.Linear(8, classes)
+    return nn.Sequential(nn.Flatten(), *layers).eval()
+
+def example_input(batch_size):
+    return torch.zeros(batch_size, 1, 6)
+"""
+
+
+def test_a_network_that_is_built_in_eval_mode_is_trained(
+    users_family: Callable[..., Family],
+) -> None:
+    """Its layers are in training mode, as they are when it trains alone."""
+    found = users_family(IN_EVAL_MODE)
+    asked = seeds(0, 1, family=found.name)
+    for record, each in zip(stack.train(found, task(), asked), asked, strict=True):
+        check_same_course(record, trainer.train(found, task(), each))
+
+
 # --- what a network draws ------------------------------------------------------------------------
 
 
