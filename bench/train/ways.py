@@ -16,7 +16,7 @@ from statistics import median
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from ..families import Family
 from ..measure import machine
@@ -113,8 +113,9 @@ class _Trial:
         size = min(training.batch_size, len(data))
         steps = training.steps_on(len(data))
         turns = min(MOST_TURNS, 1 + steps // STEPS_A_TURN)
-        batches = stack.batches(data, size, stack.generators(trainings))
-        self._batches = list(itertools.islice(batches, 1 + turns))
+        orders = stack.generators(trainings)
+        epochs = (stack.batches(data, size, orders) for _ in range(1 + turns))
+        self._batches = list(itertools.islice(itertools.chain.from_iterable(epochs), 1 + turns))
         (alone,) = stack.networks(family, trainings[:1])
         self._learner = trainer.Learner(alone.train(), training, (), steps=steps, fused=True)
         self._stack = Stack(stack.networks(family, trainings), trainings, steps=steps)
@@ -152,6 +153,7 @@ class _Trial:
 
     def check(self) -> None:
         """Raise `ValueError` where the stack does not do as its networks do alone."""
+        self._check_attributes()
         if not self._draws:
             together = torch.stack([losses[0] for losses in self._together])
             self._check_alike(torch.stack(self._alone), together)
@@ -163,11 +165,32 @@ class _Trial:
             for network, own, batched in zip(networks, inputs, together, strict=True):
                 self._check_alike(logits(network, own), batched)
 
+    def _check_attributes(self) -> None:
+        """The first network is run for all: what it counts outside its tensors, the others miss."""
+        first, *others = map(_attributes, self._stack.networks)
+        for other in others:
+            changed = next((name for name in first if first[name] != other.get(name)), None)
+            if changed is not None:
+                raise ValueError(f"{changed.lstrip('.')} is not the same for all networks")
+
     def _check_alike(self, alone: Tensor, together: Tensor) -> None:
         difference, scale = (alone - together).abs().max(), alone.abs().max()
         if not difference <= AGREEMENT[self._training.dtype] * scale:  # also if it is NaN
             found = f"{together.flatten()[0].item():.4g} for {alone.flatten()[0].item():.4g}"
             raise ValueError(f"in a stack it computes something else: {found}")
+
+
+def _attributes(network: nn.Module) -> dict[str, object]:
+    """Numbers and words that its modules keep, and the sizes of their lists."""
+    found: dict[str, object] = {}
+    for path, module in network.named_modules():
+        for name in vars(module).keys() - vars(nn.Module()).keys():
+            value = vars(module)[name]
+            if isinstance(value, int | float | str | None):
+                found[f"{path}.{name}"] = value
+            elif isinstance(value, list | dict):
+                found[f"{path}.{name}"] = len(value)
+    return found
 
 
 def _drawn_by_torch(device: str) -> bytes:

@@ -98,6 +98,14 @@ def test_the_faster_way_is_taken(
     assert all(record.way_reason == choice.reason for record in choice.records)
 
 
+def test_an_epoch_of_one_batch_can_be_stacked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The steps of the trial are of several epochs then."""
+    clock = FakeTime()
+    monkeypatch.setattr("time.process_time", clock)
+    _timed(monkeypatch, clock, trainer.Learner, 1.0)
+    assert len(ways.train(family(), task(), seeds(3, batch_size=40)).records) == 3
+
+
 def test_a_trial_leaves_no_trace(monkeypatch: pytest.MonkeyPatch) -> None:
     """The runs are those without a trial, and the random states are as before."""
     monkeypatch.setattr(ways, "_tried", lambda *_: (True, ""))
@@ -121,13 +129,19 @@ class Layer(nn.Module):
         super().__init__()
         self.kind = kind
         self.linear = nn.Linear(6, 6)
-        self.scale = torch.initial_seed() % 7 + 1.0 if kind == "seed" else 1.0
+        scale = torch.initial_seed() % 7 + 1.0 if "seed" in kind else 1.0
+        self.scale = torch.tensor(scale) if kind == "hidden seed" else scale
+        self.calls = 0
         self.register_buffer("mean", torch.zeros(()))
 
     def forward(self, x):
         x = self.linear(x.flatten(1))
         if self.kind == "python" and random.random() < 0.5:
             return x
+        if self.kind == "counts" and self.training:
+            self.calls += 1
+        if self.calls > 20:
+            x = -x
         if self.kind == "value" and x.mean() > 0:
             return -x
         if self.kind == "buffer":
@@ -147,15 +161,17 @@ def example_input(batch_size):
     [
         ("python", "draws from NumPy's or Python's generator"),
         ("value", "control flow"),
+        ("counts", "0.calls is not the same for all networks"),
         ("buffer", "puts another tensor in the place of 0.mean"),
-        ("seed", "in a stack it computes something else"),
+        ("seed", "0.scale is not the same for all networks"),
+        ("hidden seed", "in a stack it computes something else"),
     ],
 )
 def test_a_network_that_a_stack_would_change_is_trained_alone(
     kind: str, words: str, tmp_path: Path
 ) -> None:
-    """Draws that would be the same for all, decisions by value, a buffer that is replaced, and a
-    network whose form depends on the seed; the reason is told."""
+    """Draws that would be the same for all, decisions by value, a count of calls, a buffer that is
+    replaced, and a network whose form depends on the seed; the reason is told."""
     (tmp_path / "users.py").write_text(USERS)
     found = families.find(f"{tmp_path / 'users.py'}:build:kind={kind}")
     found = found.for_task(input_shape=SHAPE, classes=2)
