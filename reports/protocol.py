@@ -39,12 +39,22 @@ def one_protocol(rows: Sequence[Row]) -> tuple[list[Row], dict[str, Any], tuple[
 
     def rank(item: tuple[tuple[Any, ...], list[Row]]) -> tuple[int, int, str]:
         key, group = item
-        finished = [row for row in group if row["status"] == "ok"]
-        return -len({row["depth"] for row in finished}), -len(finished), repr(key)
+        depths, runs = _covered(group)
+        return -depths, -runs, repr(key)
 
     (key, chosen), *others = sorted(grouped(rows, PROTOCOL), key=rank)
     protocol = dict(zip(PROTOCOL, key, strict=True))
-    return chosen, protocol, tuple(_left_out(protocol, group) for _, group in others)
+    notes = []
+    for _, group in others:
+        share = "as much" if _covered(group) == _covered(chosen) else "more"
+        notes.append(f"{_left_out(protocol, group)}, which covers {share}.")
+    return chosen, protocol, tuple(notes)
+
+
+def _covered(rows: Sequence[Row]) -> tuple[int, int]:
+    """Depths and runs that ended well."""
+    finished = [row for row in rows if row["status"] == "ok"]
+    return len({row["depth"] for row in finished}), len(finished)
 
 
 def _left_out(protocol: Mapping[str, Any], rows: Sequence[Row]) -> str:
@@ -52,7 +62,7 @@ def _left_out(protocol: Mapping[str, Any], rows: Sequence[Row]) -> str:
     runs = "1 run" if len(rows) == 1 else f"{len(rows)} runs"
     return (
         f"{runs} with {_protocol_words(rows[0], differing)} left out: the verdict is for "
-        f"{_protocol_words(protocol, differing)}, which covers more."
+        f"{_protocol_words(protocol, differing)}"
     )
 
 

@@ -139,6 +139,12 @@ def test_runs_that_were_asked_for_alike_are(tmp_path: Path, asked: dict[str, Any
     assert not any("left out" in note for note in both.notes)
 
 
+def test_of_two_that_cover_as_much_this_is_said(tmp_path: Path) -> None:
+    """No reason is given that is none: the verdict is for one of them, and the note says so."""
+    verdict = judged(tmp_path, runs(ONE, epochs=5), runs(ONE, epochs=50))
+    assert any("left out" in note and "which covers as much." in note for note in verdict.notes)
+
+
 def in_every_order(parts: list[Any]) -> Iterator[list[Any]]:
     """Forwards and backwards."""
     yield parts
