@@ -1,25 +1,22 @@
 """How a machine's time goes with depth: a fixed overhead and a time per layer, and where the lines
 of two machines cross.
 
-The line is fitted by least squares with weights 1/time^2, since the noise of a time is a share of
-it: a deep cell does not outvote the shallow ones. Its intervals come from how far the depths lie
-off the line (Student's t), so they hold both noise and what is not straight. Where two lines cross
-is a ratio of two uncertain numbers, and has Fieller's interval (Fieller 1954): it may be unbounded,
-which means that the slopes cannot be told apart. Nothing is said of depths beyond twice the deepest
-or below the shallowest.
+The line is that of `per_layer`, its intervals are of Student's t. Where two lines cross is a ratio
+of two uncertain numbers, and has Fieller's interval (Fieller 1954): it may be unbounded, which
+means that the slopes cannot be told apart. Nothing is said of depths beyond twice the deepest or
+below the shallowest.
 """
 
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-import numpy as np
 from scipy.stats import t
 
 from .estimates import ALPHA
-from .hardware_cells import Point, Points, Series
+from .hardware_cells import Points, Series
+from .per_layer import per_layer
 
-FEWEST_DEPTHS = 3
 # How far beyond what was measured a line is believed.
 FARTHEST = 2.0
 # A depth that lies farther off its line, as a share of its time, says that there is no line.
@@ -80,39 +77,33 @@ class Crossing:
 
 def lines(points: Points) -> tuple[Line, ...]:
     """One of each series with at least three depths."""
-    by_series: dict[Series, list[Point]] = {}
+    by_series: dict[Series, dict[int, float]] = {}
     for key, point in points.by_key.items():
         if key.depth is not None:
-            by_series.setdefault(point.series, []).append(point)
-    return tuple(
-        line(points.machine, series, {each.key.depth or 0: each.median.seconds for each in found})
-        for series, found in by_series.items()
-        if len(found) >= FEWEST_DEPTHS
-    )
+            by_series.setdefault(point.series, {})[key.depth] = point.median.seconds
+    found = (line(points.machine, series, seconds) for series, seconds in by_series.items())
+    return tuple(each for each in found if each is not None)
 
 
-def line(machine: str, series: Series, seconds: Mapping[int, float]) -> Line:
-    """The line through these times, by depth; at least three depths."""
-    depths = np.array(sorted(seconds), dtype=float)
-    times = np.array([seconds[int(depth)] for depth in depths])
-    design = np.column_stack([1 / times, depths / times])
-    inverse = np.linalg.inv(design.T @ design)
-    overhead, slope = inverse @ design.T @ np.ones(len(times))
-    off = 1 - design @ np.array([overhead, slope])
-    variance = inverse * float(off @ off) / (len(times) - 2)
-    reach = float(t.ppf(1 - ALPHA / 2, len(times) - 2)) * np.sqrt(np.diag(variance))
+def line(machine: str, series: Series, seconds: Mapping[int, float]) -> Line | None:
+    """The line through these times, by depth; null for fewer than three depths."""
+    found = per_layer(seconds)
+    if found is None:
+        return None
+    quantile = float(t.ppf(1 - ALPHA / 2, found.degrees_of_freedom))
+    of_overhead, of_slope = (quantile * math.sqrt(each) for each in found.covariance[:2])
     return Line(
         machine=machine,
         series=series,
-        depths=tuple(map(int, depths)),
-        overhead_seconds=float(overhead),
-        overhead_low=float(overhead - reach[0]),
-        overhead_high=float(overhead + reach[0]),
-        per_layer_seconds=float(slope),
-        per_layer_low=float(slope - reach[1]),
-        per_layer_high=float(slope + reach[1]),
-        misfit=float(np.max(np.abs(off))),
-        covariance=(float(variance[0, 0]), float(variance[1, 1]), float(variance[0, 1])),
+        depths=tuple(sorted(seconds)),
+        overhead_seconds=found.fixed,
+        overhead_low=found.fixed - of_overhead,
+        overhead_high=found.fixed + of_overhead,
+        per_layer_seconds=found.each,
+        per_layer_low=found.each - of_slope,
+        per_layer_high=found.each + of_slope,
+        misfit=found.worst,
+        covariance=found.covariance,
     )
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from reports.hardware_cells import Series
-from reports.hardware_scaling import Crossing, crossing, line
+from reports.hardware_scaling import Crossing, Line, crossing, line
 
 SERIES = Series("mlp", "forward", 32, "fp32")
 DEPTHS = (2, 4, 8, 16, 32)
@@ -21,14 +21,21 @@ def straight(
     }
 
 
+def fitted(times: dict[int, float], machine: str = "a") -> Line:
+    """Their line."""
+    found = line(machine, SERIES, times)
+    assert found is not None
+    return found
+
+
 def crossed(base: dict[int, float], other: dict[int, float]) -> Crossing:
     """Where the line of `b` crosses that of `a`."""
-    return crossing(line("a", SERIES, base), line("b", SERIES, other))
+    return crossing(fitted(base), fitted(other, "b"))
 
 
 def test_a_line_is_found_again() -> None:
     """Overhead and time per layer of exact times, with no misfit."""
-    found = line("a", SERIES, straight(3e-3, 1e-4))
+    found = fitted(straight(3e-3, 1e-4))
     assert found.overhead_seconds == pytest.approx(3e-3)
     assert found.per_layer_seconds == pytest.approx(1e-4)
     assert found.misfit == pytest.approx(0, abs=1e-9)
@@ -39,7 +46,7 @@ def test_the_intervals_hold_the_line_as_often_as_they_say() -> None:
     """Of 1,000 lines with 5% relative noise, 95% of the slopes' intervals hold the slope."""
     held = 0
     for seed in range(1000):
-        found = line("a", SERIES, straight(3e-3, 1e-4, noise=0.05, seed=seed))
+        found = fitted(straight(3e-3, 1e-4, noise=0.05, seed=seed))
         held += found.per_layer_low <= 1e-4 <= found.per_layer_high
     assert 930 <= held <= 970
 
@@ -47,7 +54,7 @@ def test_the_intervals_hold_the_line_as_often_as_they_say() -> None:
 def test_a_deep_cell_does_not_outvote_the_shallow_ones() -> None:
     """A tenth off at depth 32 moves the time at depth 2 by less than a tenth."""
     times = straight(1e-3, 1e-3)
-    found = line("a", SERIES, times | {32: 1.1 * times[32]})
+    found = fitted(times | {32: 1.1 * times[32]})
     at_two = found.overhead_seconds + 2 * found.per_layer_seconds
     assert at_two == pytest.approx(times[2], rel=0.1)
 
