@@ -2,12 +2,15 @@
 
 from collections.abc import Sequence
 
+from .labels import visible
+
 LONGEST_NAME = 24
+"""Characters of a name."""
 
 
 def short(name: str) -> str:
-    """A machine's name as it is shown: at most 24 characters, none that would steer a terminal."""
-    shown = "".join(letter for letter in " ".join(name.split()) if letter.isprintable())
+    """A machine's name as it is shown: its first letters, none that would steer a terminal."""
+    shown = visible(name)
     return shown if len(shown) <= LONGEST_NAME else shown[: LONGEST_NAME - 1] + "…"
 
 
