@@ -183,4 +183,5 @@ def _base_first(machines: Sequence[Machine], base: str | None) -> list[Machine]:
 
 
 def _shared_lines(points: Points, shared: Sequence[Series]) -> list[Line]:
-    return [line for series in shared for line in lines(points) if line.series == series]
+    known = {line.series: line for line in lines(points)}
+    return [known[series] for series in shared if series in known]
