@@ -12,6 +12,7 @@ from math import exp, log
 
 from .hardware_cells import Key, Point, Points, Series
 from .median_ratio import Ratio, ratio_of
+from .passes import PASSES
 
 
 @dataclass(frozen=True)
@@ -93,12 +94,9 @@ def pairs(base: Points, others: Sequence[Points]) -> tuple[Pair, ...]:
     return tuple(sorted(found, key=lambda pair: (order[pair.machine], *_rank(pair.base))))
 
 
-_PASSES = ("forward", "backward", "step")
-
-
 def series_rank(series: Series) -> tuple[str, ...]:
     """Families by name, a family's passes in the order in which a training takes them."""
-    place = _PASSES.index(series.pass_) if series.pass_ in _PASSES else len(_PASSES)
+    place = PASSES.index(series.pass_) if series.pass_ in PASSES else len(PASSES)
     setting = (f"{series.batch_size or 0:012d}", repr(series.dtype), repr(series.variants))
     return series.family, str(place), *setting, repr(series.match)
 
@@ -117,7 +115,7 @@ def _means_of(machine: str, found: Sequence[Pair]) -> Iterable[Mean]:
     ours = [pair for pair in found if pair.machine == machine]
     for series in dict.fromkeys(pair.series for pair in ours):
         yield _mean(machine, [pair for pair in ours if pair.series == series], series, series.pass_)
-    for name in _PASSES:
+    for name in PASSES:
         if of_pass := [pair for pair in ours if pair.series.pass_ == name]:
             yield _mean(machine, of_pass, None, name)
     yield _mean(machine, ours, None, None)

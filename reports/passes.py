@@ -12,6 +12,7 @@ from .per_layer import PerLayer, per_layer
 from .tables import Row, Tables, grouped, records
 
 PASSES = ("forward", "backward", "step")
+"""In the order in which a training takes them."""
 
 PER_LAYER = ("latency_seconds", "peak_bytes", "activation_bytes", "flops", "energy_joules")
 """The columns of which the slope over depth is told."""
