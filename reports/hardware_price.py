@@ -9,7 +9,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from .cost_bounds import Bounds
 from .held_equal import Held
 from .machines import Machine
 from .price import Price
@@ -46,26 +45,35 @@ def training_runs(
 ) -> tuple[tuple[TrainingRun, ...], tuple[str, ...]]:
     """The runs of each family, task and depth; notes on what was not set side by side."""
     by_name = {price.machine: price for price in prices}
+    found: list[TrainingRun] = []
+    notes: list[str] = []
+    for group in _timed_sweeps(machines):
+        first_machine, first = group[0]
+        for machine, sweep in group:
+            differing = _differing(first, sweep)
+            if differing:
+                notes.append(
+                    f"Trainings of {_network(sweep)} on {machine} are left out: they differ from "
+                    f"those on {first_machine} in {', '.join(differing)}."
+                )
+            else:
+                found += _runs(machine, sweep, by_name.get(machine))
+    found.sort(key=lambda run: (run.family, run.task or "", run.depth))
+    return tuple(found), tuple(notes)
+
+
+def _timed_sweeps(machines: Sequence[Machine]) -> list[list[tuple[str, Sweep]]]:
+    """Of each family and task, the machines that know how long its trainings took."""
     groups: dict[tuple[str, str | None], list[tuple[str, Sweep]]] = {}
     for machine in machines:
         for sweep in sweeps(machine.tables):
             if any(cost.train_seconds is not None for cost in sweep.training_costs.values()):
                 groups.setdefault((sweep.family, sweep.task), []).append((machine.name, sweep))
-    found: list[TrainingRun] = []
-    notes: list[str] = []
-    for (family, task), group in sorted(groups.items(), key=repr):
-        (_, first), *_ = group
-        for machine_name, sweep in group:
-            differing = _differing(first, sweep)
-            if differing:
-                notes.append(
-                    f"Trainings of {family}{f' on {task}' if task else ''} on {machine_name} are "
-                    f"left out: they differ from those on {group[0][0]} in {', '.join(differing)}."
-                )
-            else:
-                found += _runs(machine_name, sweep, by_name.get(machine_name))
-    found.sort(key=lambda run: (run.family, run.task or "", run.depth))
-    return tuple(found), tuple(notes)
+    return [groups[key] for key in sorted(groups, key=repr)]
+
+
+def _network(sweep: Sweep) -> str:
+    return f"{sweep.family} on {sweep.task}" if sweep.task else sweep.family
 
 
 def _differing(first: Sweep, other: Sweep) -> list[str]:
@@ -87,16 +95,15 @@ def _runs(machine: str, sweep: Sweep, price: Price | None) -> Iterator[TrainingR
     for depth, cost in sorted(sweep.training_costs.items()):
         if cost.train_seconds is None:
             continue
-        unknown = Bounds(cost.train_seconds, cost.train_seconds)
-        bounds = cost.bounds.get("train_seconds", unknown)
+        bounds = cost.bounds.get("train_seconds")
         yield TrainingRun(
             machine=machine,
             family=sweep.family,
             task=sweep.task,
             depth=depth,
             seconds=cost.train_seconds,
-            low=None if bounds is unknown else bounds.low,
-            high=None if bounds is unknown else bounds.high,
+            low=bounds.low if bounds else None,
+            high=bounds.high if bounds else None,
             cost=price.of(cost.train_seconds) if price else None,
             currency=price.currency if price else "",
             best=best is not None and best.depth == depth,
