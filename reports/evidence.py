@@ -113,15 +113,14 @@ def evidence(rows: Sequence[Row]) -> Evidence:
 def _gradients(probes: Sequence[Row]) -> tuple[LayerGradient, ...]:
     """Those along a training name their step before the layer, with a comma."""
     rows = [row for row in probes if row["quantity"] == "gradient_rms" and row["at"]]
-    first = [row for row in rows if ", " not in row["at"]]
-    places: dict[tuple[int, str], int] = {}
-    for row in first:
-        depth = int(row["depth"])
-        known = sum(other == depth for other, _ in places)
-        places.setdefault((depth, str(row["at"])), known + 1)
-    values = {(int(row["depth"]), str(row["at"])): row["value"] for row in first}
+    by_depth: dict[int, dict[str, float | None]] = {}
+    for row in rows:
+        if ", " not in row["at"]:
+            by_depth.setdefault(int(row["depth"]), {})[str(row["at"])] = row["value"]
     return tuple(
-        LayerGradient(*key[:1], place, key[1], values[key]) for key, place in places.items()
+        LayerGradient(depth, place, layer, rms)
+        for depth, layers in by_depth.items()
+        for place, (layer, rms) in enumerate(layers.items(), 1)
     )
 
 

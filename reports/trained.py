@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby, zip_longest
 
+from .rows import number_or_none
 from .tables import Row
 
 
@@ -62,12 +63,7 @@ def _mean(values: Sequence[float | None]) -> float | None:
 
 def _losses(row: Row) -> tuple[float | None, ...]:
     curve = row["loss_curve"]
-    return tuple(map(_number, curve)) if isinstance(curve, list | tuple) else ()
-
-
-def _number(value: object) -> float | None:
-    known = isinstance(value, int | float) and math.isfinite(value)
-    return float(value) if known and isinstance(value, int | float) else None
+    return tuple(map(number_or_none, curve)) if isinstance(curve, list | tuple) else ()
 
 
 def _whole(value: float | None) -> int | None:
