@@ -52,21 +52,21 @@ def pictures(findings: Findings) -> Iterator[Picture]:
 
 def markdown_parts(drawn: Sequence[Picture], folder: str) -> list[tuple[str, str]]:
     """Title and Markdown of each picture; folder: as the Markdown's reader finds it."""
-    headings = {each.name: each.section for each in drawn}
+    before = ["", *(each.section for each in drawn)]
     return [
-        (
-            each.title,
-            f"{_heading(headings, each)}**{escaped(each.title)}**\n\n"
-            f"![{escaped(each.words)}](<{folder}/{each.name}.png>)",
-        )
-        for each in drawn
+        (each.title, _heading(each, section) + _image(each, folder))
+        for each, section in zip(drawn, before, strict=False)
     ]
 
 
-def _heading(headings: dict[str, str], picture: Picture) -> str:
+def _heading(picture: Picture, section_before: str) -> str:
     """Above the first picture of its section."""
-    first = next(name for name, section in headings.items() if section == picture.section)
-    return f"## {picture.section}\n\n" if picture.name == first else ""
+    return "" if picture.section == section_before else f"## {picture.section}\n\n"
+
+
+def _image(picture: Picture, folder: str) -> str:
+    image = f"![{escaped(picture.words)}](<{folder}/{picture.name}.png>)"
+    return f"**{escaped(picture.title)}**\n\n{image}"
 
 
 def _exported(spec: dict[str, Any]) -> dict[str, Any]:
