@@ -56,13 +56,14 @@ class Drawn(NamedTuple):
 def page(findings: Findings, sources: Sequence[str]) -> str:
     """The page; sources: the files that were read, as they were named."""
     drawn = [_drawn(section, findings) for section in SECTIONS]
+    looked_up = sliders(findings.verdicts)
     stops = [limits_blocks(each) for each in findings.limits]
     script = Markup(_text("page.js"))
     template = _environment().get_template("page.html.j2")
     return template.render(
         answers=[answer(each, findings.limits) for each in findings.verdicts],
         sources=sources,
-        sliders=(found := sliders(findings.verdicts)),
+        sliders=looked_up,
         drawn=drawn,
         verdicts=[verdict_block(each) for each in findings.verdicts],
         stops=[block for block, *_ in stops],
@@ -76,7 +77,7 @@ def page(findings: Findings, sources: Sequence[str]) -> str:
         style=Markup(_text("page.css")),
         bundle=Markup(_bundle()),
         script=script,
-        data=script_json({"charts": _specs(drawn), "config": CONFIG, "sliders": found}),
+        data=script_json({"charts": _specs(drawn), "config": CONFIG, "sliders": looked_up}),
     )
 
 

@@ -70,9 +70,3 @@ SECTIONS = (
         _panels,
     ),
 )
-
-
-def figures(findings: Findings) -> Iterator[Figure]:
-    """Every figure, in the order of the page."""
-    for section in SECTIONS:
-        yield from (each for each in section.draw(findings) if isinstance(each, Figure))

@@ -7,8 +7,8 @@ from pathlib import Path
 import altair as alt
 import pytest
 
-from reports.charts.sections import figures
 from reports.page import script_json
+from reports.pictures import pictures
 from tests.reports import studies
 from tests.reports.page import pages
 
@@ -42,12 +42,12 @@ def test_a_number_that_is_not_finite_is_refused() -> None:
 
 def test_every_chart_is_valid_and_has_its_place(tmp_path: Path, page: str) -> None:
     """Each is valid Vega-Lite, stands once in the page, and its rows have fixed names of fields."""
-    drawn = list(figures(pages.findings(tmp_path, pages.everything())))
-    keys = [each.key for each in drawn]
+    drawn = list(pictures(pages.findings(tmp_path, pages.everything())))
+    keys = [each.name for each in drawn]
     assert len(set(keys)) == len(keys) > 20
     for each in drawn:
         alt.Chart.from_dict(each.spec)
-        assert page.count(f'data-chart="{each.key}"') == 1
+        assert page.count(f'data-chart="{each.name}"') == 1
         fields = {key for rows in each.spec["datasets"].values() for row in rows for key in row}
         assert all(re.fullmatch(r"[a-z]+", field) for field in fields), fields
     charts = data(page)["charts"]
