@@ -5,7 +5,7 @@ from typing import Any
 
 import altair as alt
 
-from ..evidence import Evidence
+from ..evidence import Evidence, RatePoint
 from ..findings import Findings
 from .commands import limits_command, subject
 from .figure import Figure, Missing
@@ -16,20 +16,22 @@ GROUP = "Optimization: learning-rate windows by optimizer, and slices of the los
 
 def draw(findings: Findings) -> Iterator[Figure | Missing]:
     """Two figures a network at most."""
-    place = 0
     for place, each in enumerate(findings.evidence, 1):
-        if any(rate.depth == each.depth for rate in each.rates):
+        if _rates(each):
             yield _window(f"rates-{place}", each)
         if each.slices:
             yield _slice(f"slices-{place}", each)
-    if not any(each.rates or each.slices for each in findings.evidence):
+    if not any(_rates(each) or each.slices for each in findings.evidence):
         words = "No other learning rate or optimizer was tried."
         yield Missing(GROUP, words, limits_command(findings))
 
 
+def _rates(evidence: Evidence) -> list[RatePoint]:
+    """Those of the depth asked about."""
+    return [each for each in evidence.rates if each.depth == evidence.depth]
+
+
 def _window(key: str, evidence: Evidence) -> Figure:
-    """Of the depth asked about."""
-    rates = [each for each in evidence.rates if each.depth == evidence.depth]
     return Figure(
         key=key,
         group=GROUP,
@@ -44,7 +46,7 @@ def _window(key: str, evidence: Evidence) -> Figure:
                 shown(100 * e.fit, ".1f"),
                 "yes" if e.diverged else "no",
             )
-            for e in sorted(rates, key=lambda e: (e.optimizer, e.learning_rate))
+            for e in sorted(_rates(evidence), key=lambda e: (e.optimizer, e.learning_rate))
         ),
     )
 
@@ -57,8 +59,7 @@ def _window_spec(evidence: Evidence) -> dict[str, Any]:
             "value": 100 * each.fit,
             "end": "diverged" if each.diverged else "finished",
         }
-        for each in evidence.rates
-        if each.depth == evidence.depth
+        for each in _rates(evidence)
     ]
     base = chart("rates").encode(
         x=alt.X(**log_axis("rate", "learning rate")),
@@ -84,9 +85,7 @@ def _window_spec(evidence: Evidence) -> dict[str, Any]:
 
 
 def _window_words(evidence: Evidence) -> str:
-    rates = [each for each in evidence.rates if each.depth == evidence.depth]
-    if not rates:
-        return "Training accuracy by learning rate and optimizer."
+    rates = _rates(evidence)
     best = max(rates, key=lambda each: each.fit)
     diverged = sum(each.diverged for each in rates)
     return (
