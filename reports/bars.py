@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from .block import Bars
+from .charts.metric import metric_title, percent
 from .verdict import DepthRow, Verdict
 
 if TYPE_CHECKING:
@@ -20,29 +21,18 @@ WIDE = 100
 
 def verdict_bars(verdict: Verdict) -> tuple[Bars, ...]:
     """The verdict's metric in percent, and the latency of a forward pass, by depth."""
-    error = verdict.metric == "error"
+    accuracies = [row.accuracy and percent(verdict, row.accuracy.mean) for row in verdict.rows]
     found = (
-        _bars(verdict.rows, f"{verdict.metric.replace('_', ' ')} %", _percent(error), ".1f"),
-        _bars(verdict.rows, "forward ms", _milliseconds, ".3g"),
+        _bars(metric_title(verdict), accuracies, ".1f"),
+        _bars("forward ms", map(_milliseconds, verdict.rows), ".3g"),
     )
     return tuple(each for each in found if any(value is not None for value in each.values))
 
 
-def _bars(
-    rows: Sequence[DepthRow], heading: str, value: Callable[[DepthRow], float | None], digits: str
-) -> Bars:
-    values = tuple(map(value, rows))
-    texts = tuple("" if each is None else format(each, digits) for each in values)
-    return Bars(heading, values, texts)
-
-
-def _percent(error: bool) -> Callable[[DepthRow], float | None]:
-    def value(row: DepthRow) -> float | None:
-        if row.accuracy is None:
-            return None
-        return 100 * (1 - row.accuracy.mean if error else row.accuracy.mean)
-
-    return value
+def _bars(heading: str, values: Iterable[float | None], digits: str) -> Bars:
+    known = tuple(values)
+    texts = tuple("" if each is None else format(each, digits) for each in known)
+    return Bars(heading, known, texts)
 
 
 def _milliseconds(row: DepthRow) -> float | None:
