@@ -8,7 +8,7 @@ import altair as alt
 
 from ..findings import Findings
 from ..labels import labels, shortened
-from ..prices import PointPrice, point_prices
+from ..point_price import PointPrice, point_prices
 from ..units import Unit, unit_of
 from ..verdict import Verdict
 from .figure import Figure, Missing
