@@ -6,7 +6,7 @@ threads) may differ, which is what is compared. Of any other pytest-benchmark fi
 matched by its full name, which holds its parameters.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -168,7 +168,6 @@ def series_words(series: Series, told: Sequence[str] = SETTING) -> str:
     return f"{series.family}{f' {series.pass_}' if series.pass_ else ''}{setting}"
 
 
-def told_parts(series: Iterator[Series] | Sequence[Series]) -> tuple[str, ...]:
+def told_parts(series: Sequence[Series]) -> tuple[str, ...]:
     """The parts of the setting in which the series differ: only these need be told."""
-    known = list(series)
-    return tuple(name for name in SETTING if len({getattr(each, name) for each in known}) > 1)
+    return tuple(name for name in SETTING if len({getattr(each, name) for each in series}) > 1)

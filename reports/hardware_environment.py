@@ -4,7 +4,7 @@ Only what differs is listed, so that a reader sees at once whether a ratio is th
 or of another number of threads, another PyTorch or another clock.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -147,7 +147,7 @@ def _speed(row: Mapping[str, Any]) -> str | None:
     return f"{1e6 * launch:.3g} µs" if launch else None
 
 
-def _joined(values: Any) -> str | None:
+def _joined(values: Iterable[Any]) -> str | None:
     """The different values together, null where none is known."""
     known = {_plain(value): None for value in values if value not in (None, "")}
     return " or ".join(sorted(known)) or None

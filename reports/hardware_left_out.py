@@ -12,6 +12,9 @@ from .machine_names import names_words
 from .machines import Machine
 from .price import Price
 
+MOST_NAMES = 3
+"""Benchmarks of a machine that are named; the others are counted."""
+
 
 @dataclass(frozen=True)
 class Excluded:
@@ -27,8 +30,8 @@ def holding(points: Points) -> str:
     series = sorted({point.series for point in points.by_key.values()}, key=series_rank)
     names = sorted(key.name for key in points.by_key if key.name is not None)
     if names:
-        more = f" and {len(names) - 3} more" if len(names) > 3 else ""
-        return ", ".join(names[:3]) + more
+        more = f" and {len(names) - MOST_NAMES} more" if len(names) > MOST_NAMES else ""
+        return ", ".join(names[:MOST_NAMES]) + more
     if not series:
         return "no timed cell"
     depths = sorted({key.depth for key in points.by_key if key.depth is not None})

@@ -18,6 +18,9 @@ from .median_ratio import Ratio
 # The most machines that stand side by side in 100 columns.
 WIDE = 4
 
+# Values of one fact that are told of many machines; the others are counted.
+MOST_VALUES = 6
+
 
 def _interval(low: float | None, high: float | None) -> str:
     if low is None or high is None:
@@ -56,8 +59,8 @@ def _difference_words(difference: Difference) -> str:
     for machine, value in difference.values.items():
         by_value.setdefault(value, []).append(machine)
     words = [f"{value or 'unknown'} ({names_words(names)})" for value, names in by_value.items()]
-    return f"{difference.name}: {'; '.join(words[:6])}" + (
-        f"; and {len(words) - 6} more" if len(words) > 6 else ""
+    return f"{difference.name}: {'; '.join(words[:MOST_VALUES])}" + (
+        f"; and {len(words) - MOST_VALUES} more" if len(words) > MOST_VALUES else ""
     )
 
 
