@@ -221,14 +221,16 @@ class _Climb:
             self._train(step.seeds)
         runs = [record for depth in sorted(self.records) for record in self.records[depth]]
         return Found(
-            find(tables(runs, self.surveys), self.bounds.budgets, margin=self.space.margin),
-            step,
-            len(runs),
-            self.space.cost({depth: len(each) for depth, each in self.records.items()}),
-            self.space.cost(dict.fromkeys(self.space.depths, self.space.seeds)),
-            _counted(self.surveys),
-            self.space.seeds,
-            left_out,
+            findings=find(
+                tables(runs, self.surveys), self.bounds.budgets, margin=self.space.margin
+            ),
+            stop=step,
+            runs=len(runs),
+            train_flops=self.space.cost({depth: len(each) for depth, each in self.records.items()}),
+            sweep_flops=self.space.cost(dict.fromkeys(self.space.depths, self.space.seeds)),
+            counted=_counted(self.surveys),
+            seeds=self.space.seeds,
+            left_out=left_out,
         )
 
     def _train(self, seeds: Mapping[int, int]) -> None:
