@@ -23,7 +23,7 @@ from .isolate import Children
 from .points import Training, steps_per_epoch
 from .records import RunRecord
 from .train import tasks
-from .train.child import packed, unpacked
+from .train.child import family_and_task, packed
 from .train.recorder import Recorder
 from .train.runs import Runs, workers
 from .train.store import Store
@@ -47,10 +47,8 @@ LEAST = 1.5
 
 def plain_loop(trainings: list[Training], data: bytes) -> list[float]:
     """Test accuracies, in a child process: nothing of ours but the networks and the data."""
-    task = unpacked(data)
+    family, task = family_and_task(trainings[0], data)
     inputs, labels = task.train.inputs, task.train.labels
-    family = families.find(trainings[0].family)
-    family = family.for_task(input_shape=task.input_shape, classes=task.classes)
     accuracies = []
     for training in trainings:
         torch.manual_seed(training.seed)

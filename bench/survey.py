@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 import torch
 import torch.nn.functional as F
 
-from . import cost, families
+from . import cost
 from .families import Family
 from .limits import gradients
 from .measure import latency, machine
@@ -19,7 +19,7 @@ from .measure.signals import signals
 from .measure.state import random_state
 from .points import Cell, Training
 from .prediction import predict
-from .train.child import unpacked
+from .train.child import family_and_task
 from .train.tasks import Task
 
 # A latency is the median of passes for so long, of this many at least.
@@ -62,10 +62,8 @@ class Survey:
 def survey(training: Training, data: bytes, timed: bool) -> Survey:
     """One depth, in a child process."""
     torch.set_num_threads(training.threads)
-    task = unpacked(data)
-    family = families.find(training.family)
-    family = family.for_task(input_shape=task.input_shape, classes=task.classes)
-    family = family.at_width(training.match.width if training.match else None)
+    family, task = family_and_task(training, data)
+    family = family.at_width(training.width)
     batch_size = min(training.batch_size, len(task.train))
     step = _cell(training, "step", batch_size)
     predicted = predict(family, training.optimizer, step)

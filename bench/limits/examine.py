@@ -14,7 +14,6 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from .. import families
 from ..families import Family
 from ..measure.signals import signals
 from ..measure.state import random_state
@@ -22,7 +21,7 @@ from ..measure.training_probe import TURNS, TrainingProbe
 from ..points import Training, steps_per_epoch
 from ..specs import one_line
 from ..train import trainer
-from ..train.child import unpacked
+from ..train.child import family_and_task
 from ..train.evaluation import evaluate
 from ..train.tasks import Split, Task
 from . import degradation, gradients, optimization, structure
@@ -42,8 +41,7 @@ Probing = tuple[str, str, Callable[[], Iterable[Probe]]]
 
 def screened(training: Training, data: bytes) -> list[Probe]:
     """The gradients at initialisation and the structure; nothing is trained."""
-    task = unpacked(data)
-    family = _family(training, task)
+    family, task = family_and_task(training, data)
     torch.set_num_threads(training.threads)
     rows = min(training.batch_size, len(task.train))
     inputs, labels = task.train.inputs[:rows], task.train.labels[:rows]
@@ -75,8 +73,7 @@ def examined(training: Training, data: bytes, shallower: Training | None) -> lis
     Args:
         shallower: the training of the constructive check, None without.
     """
-    task = unpacked(data)
-    family = _family(training, task)
+    family, task = family_and_task(training, data)
     per_epoch = steps_per_epoch(len(task.train), training.batch_size)
     every = per_epoch * math.ceil(training.epochs / READINGS)
     probe = TrainingProbe(every, turns=min(TURNS, per_epoch))
@@ -110,11 +107,6 @@ def _divergence(family: Family, task: Task, training: Training, *, first: int) -
     inputs, labels = task.train.inputs[:rows], task.train.labels[:rows]
     after = signals(model.cpu(), inputs, lambda logits: F.cross_entropy(logits.float(), labels))
     return [gradients.divergence(probe.steps, after, depth=training.depth, seed=training.seed)]
-
-
-def _family(training: Training, task: Task) -> Family:
-    family = families.find(training.family)
-    return family.for_task(input_shape=task.input_shape, classes=task.classes)
 
 
 def _after(

@@ -27,22 +27,23 @@ def unpacked(data: bytes) -> Task:
     return task
 
 
+def family_and_task(training: Training, data: bytes) -> tuple[Family, Task]:
+    """The family of a training, for the task that was packed; and that task."""
+    task = unpacked(data)
+    family = families.find(training.family)
+    return family.for_task(input_shape=task.input_shape, classes=task.classes), task
+
+
 def alone(training: Training, data: bytes) -> RunRecord:
     """One run."""
-    return trainer.train(*_found(training, data), training)
+    return trainer.train(*family_and_task(training, data), training)
 
 
 def alone_fused(training: Training, data: bytes) -> RunRecord:
     """One run, its parameters updated in one kernel."""
-    return trainer.train(*_found(training, data), training, fused=True)
+    return trainer.train(*family_and_task(training, data), training, fused=True)
 
 
 def together(trainings: Sequence[Training], data: bytes) -> Choice:
     """The runs as a stack, if that is faster than one by one."""
-    return ways.train(*_found(trainings[0], data), trainings)
-
-
-def _found(training: Training, data: bytes) -> tuple[Family, Task]:
-    task = unpacked(data)
-    family = families.find(training.family)
-    return family.for_task(input_shape=task.input_shape, classes=task.classes), task
+    return ways.train(*family_and_task(trainings[0], data), trainings)
