@@ -21,9 +21,9 @@ WIDE = 100
 
 def verdict_bars(verdict: Verdict) -> tuple[Bars, ...]:
     """The verdict's metric in percent, and the latency of a forward pass, by depth."""
-    accuracies = [row.accuracy and percent(verdict, row.accuracy.mean) for row in verdict.rows]
+    means = [row.accuracy.mean if row.accuracy else None for row in verdict.rows]
     found = (
-        _bars(metric_title(verdict), accuracies, ".1f"),
+        _bars(metric_title(verdict), (percent(verdict, mean) for mean in means), ".1f"),
         _bars("forward ms", map(_milliseconds, verdict.rows), ".3g"),
     )
     return tuple(each for each in found if any(value is not None for value in each.values))
