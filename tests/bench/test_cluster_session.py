@@ -166,7 +166,7 @@ def test_a_sweep_outlives_the_loss_of_a_machine(
     """The run that is lost with it is trained again on another; each brings what it brings here,
     the store has it once, and nothing of Ray is in what is printed."""
     lost = nodes.add()
-    with _started(folder, "--cluster", nodes.address) as driver:
+    with _started(folder, "--cluster", nodes.address, "--reproducible") as driver:
         wait_for(lambda: _trains_on(lost, folder))
         nodes.kill(lost)
         output = driver.communicate(timeout=300)[0]
