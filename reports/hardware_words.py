@@ -20,11 +20,11 @@ def ratio_words(value: float) -> str:
 
 
 def milliseconds(seconds: float | None) -> str:
-    """In three digits."""
+    """In three digits; what rounds to nothing has no sign."""
     if seconds is None:
         return ""
     value = 1e3 * seconds
-    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:#.3g}".rstrip(".")
+    return f"{value:z,.0f}" if abs(value) >= 1000 else f"{value:z#.3g}".rstrip(".")
 
 
 def summary(found: Comparison, mean: Mean) -> str:
