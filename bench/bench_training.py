@@ -40,9 +40,11 @@ PRELOAD = ("bench.bench_training", "bench.cost", "bench.train.child", "fvcore.nn
 # Family and depths.
 CASES = [("mlp", (2,)), ("mlp", (8,)), ("mlp", (32,)), ("mlp", (2, 8, 32)), ("resnet", (8,))]
 
-# Times as fast as the loop, below which something is wrong: what was measured is in
-# docs/training.md, with what was aimed at.
-LEAST = 1.5
+# Times as fast as the loop that a family is to be trained. What is known to be missed fails as
+# expected (docs/training.md has what was measured), but below the floor something is wrong.
+TARGETS = {"mlp": 4.0, "resnet": 1.8}
+MISSED = frozenset({"mlp"})
+FLOOR = 1.5
 
 
 def plain_loop(trainings: list[Training], data: bytes) -> list[float]:
@@ -140,8 +142,8 @@ def bench_grid_training(
     ratios: dict[str, list[float]],
     benchmark: Any,
 ) -> None:
-    """On two cores a study trains in less time than the plain loop; the median of three
-    alternations counts."""
+    """On two cores a study trains as many times as fast as the plain loop as its target says; the
+    median of three alternations counts."""
     trainings = _trainings(name, depths)
     records = benchmark.pedantic(grid, args=(trainings,))
     start = time.perf_counter()
@@ -159,7 +161,11 @@ def bench_grid_training(
         ways=[f"{run.depth}: {run.way} {run.stack}: {run.way_reason}" for run in records[::SEEDS]],
     )
     if alternation == ALTERNATIONS - 1:
-        assert statistics.median(ratios[case]) >= LEAST, ratios[case]
+        found = statistics.median(ratios[case])
+        assert found >= FLOOR, ratios[case]
+        if found < TARGETS[name] and name in MISSED:
+            pytest.xfail(f"{found:.2f} times as fast; {TARGETS[name]:g} is the target")
+        assert found >= TARGETS[name], ratios[case]
 
 
 def _trainings(name: str, depths: tuple[int, ...]) -> list[Training]:

@@ -19,8 +19,8 @@ from tests.simulated.searches import Race, members, race
 pytestmark = pytest.mark.simulated
 
 REPETITIONS, PAIRS = 100, 40
-# 90% was aimed at, and missed for `resnet`: see docs/search.md.
-LEAST_SAME, MOST_SHARE = 0.75, 0.35
+LEAST_SAME, MOST_SHARE = 18 / 20, 0.35
+MISSED = {"resnet": "88 of 100 were measured: docs/search.md"}
 RESULTS = Path("results/simulated/search_mnist1d.md")
 
 
@@ -94,8 +94,11 @@ def _written(found: dict[str, list[Race]]) -> str:
 def test_the_sufficient_depth_is_mostly_that_of_the_sweep(
     races: dict[str, list[Race]], family: str
 ) -> None:
-    """Where two depths are nearly alike, sweeps of other seeds do not agree either."""
-    assert np.mean([each.same for each in races[family]]) >= LEAST_SAME
+    """In at least 18 of 20; a target that is known to be missed fails as expected."""
+    share = np.mean([each.same for each in races[family]])
+    if share < LEAST_SAME and family in MISSED:
+        pytest.xfail(MISSED[family])
+    assert share >= LEAST_SAME
 
 
 @pytest.mark.parametrize("family", FAMILIES)
