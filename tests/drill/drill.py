@@ -8,10 +8,13 @@ import sqlite3
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 from bench.train.store import Store
 from tests.bench.sessions import ROOT, environment
@@ -24,6 +27,10 @@ LONGEST_START_SECONDS = 6.0
 
 # Of a record, what another run of the same training may have otherwise.
 TIMES = ("train_seconds",)
+
+# And what else, where the seeds of a depth are trained together: who is in a stack is decided by
+# what is missing, and whether there is one by times.
+WAYS = ("way", "stack", "way_reason")
 
 _COUNTING = """
 CREATE TABLE inserted (key TEXT, at REAL);
@@ -65,23 +72,26 @@ class Figures:
         )
 
 
-def swept(folder: Path, seeds: int, *, processes: int = 1) -> Figures:
-    """A sweep that nobody disturbs, by one process or by several at once."""
+def swept(folder: Path, *sweep: str, processes: int = 1) -> Figures:
+    """A sweep that nobody disturbs, by one process or by several at once.
+
+    Args:
+        sweep: what `tests.drill.sweep` is given after the folder.
+    """
     _prepare(folder)
-    started = [_start(folder, seeds) for _ in range(processes)]
+    started = [_start(folder, sweep) for _ in range(processes)]
     for process in started:
         process.communicate(timeout=600)
         assert process.returncode == 0
     return _figures(folder, 0)
 
 
-def killed(
-    folder: Path, seeds: int, *, kills: int, seconds: float, chance: random.Random
-) -> Figures:
+def killed(folder: Path, *sweep: str, kills: int, seconds: float, chance: random.Random) -> Figures:
     """The sweep with so many kills, each of the whole process group, and its end. There are fewer
     where it ends before them, as on a machine that grows faster.
 
     Args:
+        sweep: as for `swept`.
         seconds: that the sweep takes when nobody disturbs it: the kills come so often that about
             half of it is done after the last.
     """
@@ -89,7 +99,7 @@ def killed(
     before: dict[str, str] = {}
     done = 0
     for _ in range(kills):
-        with _start(folder, seeds) as process:
+        with _start(folder, sweep) as process:
             _wait(process, chance, longest=seconds / kills)
             if process.poll() is not None:
                 break
@@ -98,7 +108,7 @@ def killed(
         after = _sound_rows(folder)
         assert before.items() <= after.items()
         before = after
-    with _start(folder, seeds) as process:
+    with _start(folder, sweep) as process:
         process.communicate(timeout=600)
     assert process.returncode == 0
     assert before.items() <= _sound_rows(folder).items()
@@ -113,9 +123,9 @@ def _prepare(folder: Path) -> None:
         connection.executescript(_COUNTING)
 
 
-def _start(folder: Path, seeds: int) -> subprocess.Popen[str]:
+def _start(folder: Path, sweep: Sequence[str]) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [sys.executable, "-m", "tests.drill.sweep", str(folder), str(seeds)],
+        [sys.executable, "-m", "tests.drill.sweep", str(folder), *sweep],
         cwd=ROOT,
         env=environment(OMP_NUM_THREADS="1"),
         stdout=subprocess.PIPE,
@@ -158,21 +168,39 @@ def _figures(folder: Path, kills: int) -> Figures:
     inserted: dict[Place, list[float]] = {}
     for key, at in times:
         inserted.setdefault(places[key], []).append(at)
-    table = {places[key]: _without_times(row) for key, row in rows.items()}
+    table = {places[key]: _without(TIMES, row) for key, row in rows.items()}
     seconds = max(at for _, at in times) - min(map(min, begun.values()))
     return Figures(kills, len(processes), seconds, begun, inserted, table)
 
 
-def _without_times(row: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in row.items() if name not in TIMES}
+def _without(names: Sequence[str], row: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in row.items() if name not in names}
 
 
 def check(found: Figures, undisturbed: Figures) -> None:
     """The table is that of an undisturbed sweep, and no training was begun again once it was kept:
     only what was in hand at a kill was."""
     assert found.rows == undisturbed.rows
+    _check_kept_once(found)
+    begun = sum(map(len, found.begun.values()))
+    assert begun <= len(found.rows) + WORKERS * found.kills
+
+
+def check_stacks(found: Figures, undisturbed: Figures) -> None:
+    """As `check`, but for roundings and for how many were in hand."""
+    assert found.rows.keys() == undisturbed.rows.keys()
+    for place, row in found.rows.items():
+        expected = _without(WAYS, undisturbed.rows[place])
+        for name, value in _without(WAYS, row).items():
+            assert value == _nearly(expected[name]), (place, name)
+    _check_kept_once(found)
+
+
+def _nearly(value: Any) -> Any:
+    return pytest.approx(value, rel=1e-3, abs=1e-3) if isinstance(value, float | list) else value
+
+
+def _check_kept_once(found: Figures) -> None:
     assert {place: len(at) for place, at in found.inserted.items()} == dict.fromkeys(found.rows, 1)
     for place, (kept_at,) in found.inserted.items():
         assert max(found.begun[place]) < kept_at
-    begun = sum(map(len, found.begun.values()))
-    assert begun <= len(found.rows) + WORKERS * found.kills

@@ -1,6 +1,7 @@
-"""A sweep of trainings to kill and resume: `python -m tests.drill.sweep FOLDER SEEDS`.
+"""A sweep of trainings to kill and resume: `python -m tests.drill.sweep FOLDER SEEDS [stacks]`.
 
-It says `ready` when its first training can begin at once, and writes down each that is begun.
+It says `ready` when its first training can begin at once, and writes down each that is begun. With
+`stacks`, seeds of one depth are trained together.
 """
 
 import os
@@ -33,10 +34,16 @@ class WritingChildren(Children):
         self._path = path
 
     def call(
-        self, function: Callable[..., Any], asked: Training, *args: Any, timeout: float
+        self,
+        function: Callable[..., Any],
+        asked: Training | tuple[Training, ...],
+        *args: Any,
+        timeout: float,
     ) -> Outcome:
+        begun = (asked,) if isinstance(asked, Training) else asked
         with self._path.open("a") as file:
-            file.write(f"{asked.depth} {asked.seed} {time.time()} {os.getpid()}\n")
+            for each in begun:
+                file.write(f"{each.depth} {each.seed} {time.time()} {os.getpid()}\n")
         return super().call(function, asked, *args, timeout=timeout)
 
 
@@ -52,7 +59,7 @@ def store_in(folder: Path) -> Path:
     return folder / "store.sqlite"
 
 
-def main(folder: Path, seeds: int) -> None:
+def main(folder: Path, seeds: int, *, stacks: bool) -> None:
     """Train what is not kept yet."""
     children = WritingChildren(folder / "begun.txt")
     Children.call(children, abs, 0, timeout=TIMEOUT)  # the fork server is there
@@ -63,7 +70,7 @@ def main(folder: Path, seeds: int) -> None:
         children,
         circumstances={},
         timeout=TIMEOUT,
-        fast=False,  # what is in hand at a kill must not change the roundings of what is not
+        fast=stacks,  # which change the roundings: what is in hand at a kill decides who is in one
     )
     runs = Runs(recorder, workers=WORKERS)
     print("ready", flush=True)
@@ -75,4 +82,4 @@ def main(folder: Path, seeds: int) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), int(sys.argv[2]))
+    main(Path(sys.argv[1]), int(sys.argv[2]), stacks=sys.argv[3:] == ["stacks"])

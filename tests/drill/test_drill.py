@@ -5,12 +5,15 @@ from pathlib import Path
 
 import pytest
 
-from tests.drill.drill import Figures, check, killed, swept
+from tests.drill.drill import Figures, check, check_stacks, killed, swept
 
-SEEDS = 3
+SEEDS = "3"
 
 # Of the drill on demand: so many trainings that fifty processes find something left to do.
-MANY_SEEDS = 40
+MANY_SEEDS = "40"
+
+# Of stacks, which take less time each.
+STACKED_SEEDS = "200"
 
 
 @pytest.fixture(scope="module")
@@ -45,3 +48,18 @@ def test_fifty_kills_lose_nothing(tmp_path: Path) -> None:
     print(f"\n{found}")
     assert found.kills == 50
     check(found, undisturbed)
+
+
+@pytest.mark.drill
+def test_twenty_kills_of_stacks_lose_nothing(tmp_path: Path) -> None:
+    """Seeds that are trained together are kept or begun again together; the figures are printed."""
+    undisturbed = swept(tmp_path / "undisturbed", STACKED_SEEDS, "stacks")
+    seconds, chance = undisturbed.seconds, random.Random(2)
+    found = killed(
+        tmp_path / "killed", STACKED_SEEDS, "stacks", kills=20, seconds=seconds, chance=chance
+    )
+    stacked = [row["stack"] for row in found.rows.values() if row["way"] == "stacked"]
+    print(f"\n{found}, {len(stacked)} in stacks of up to {max(stacked, default=0)}")
+    assert found.kills == 20
+    assert stacked
+    check_stacks(found, undisturbed)
