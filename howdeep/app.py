@@ -7,6 +7,7 @@ import sys
 
 import typer
 
+from .check import check
 from .compare import compare
 from .limits import limits
 from .plan import plan
@@ -26,6 +27,7 @@ app.command()(search)
 app.command()(limits)
 app.command()(report)
 app.command()(compare)
+app.command()(check)
 app.add_typer(runs)
 
 

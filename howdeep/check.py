@@ -1,0 +1,179 @@
+"""`howdeep check`: did this revision make depth cost more, or pay less?
+
+One lane a module: `check_exact`, `check_paired` and `check_stored` each return an `Answer`.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from .ending import fail
+from .output import tolerate
+
+if TYPE_CHECKING:
+    from reports.regression.finding import Answer
+    from reports.regression.margins import Margins
+
+    from .check_settings import Settings
+
+
+def check(
+    files: Annotated[
+        list[Path] | None,
+        typer.Argument(
+            metavar="[BASE NEW]", help="Two studies that were measured.", show_default=False
+        ),
+    ] = None,
+    exact: Annotated[
+        bool,
+        typer.Option(
+            "--exact",
+            help="FLOPs, parameters, bytes saved for the backward, shapes and operators against "
+            "the committed baseline: no statistics.",
+        ),
+    ] = False,
+    accept: Annotated[
+        bool, typer.Option("--accept", help="Write the baseline of --exact as it is now.")
+    ] = False,
+    against: Annotated[
+        str | None,
+        typer.Option(
+            metavar="REV",
+            help="Measure time and peak memory of this revision and of the working tree, in "
+            "turns, on this machine.",
+            show_default=False,
+        ),
+    ] = None,
+    family: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="In place of those in pyproject.toml, [tool.howdeep.check]; repeatable.",
+            show_default=False,
+        ),
+    ] = None,
+    depths: Annotated[str | None, typer.Option(help="Such as 8,16,32.", show_default=False)] = None,
+    passes: Annotated[
+        str | None, typer.Option(help="Of forward,backward,step.", show_default=False)
+    ] = None,
+    batch_size: Annotated[int | None, typer.Option(min=1, show_default=False)] = None,
+    dtype: Annotated[str | None, typer.Option(help="fp32, bf16 or fp16.", show_default=False)] = (
+        None
+    ),
+    device: Annotated[str | None, typer.Option(help="cpu or cuda.", show_default=False)] = None,
+    threads: Annotated[
+        int | None, typer.Option(min=1, help="CPU threads of one network.", show_default=False)
+    ] = None,
+    margin: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="METRIC=PERCENT",
+            help="What is let pass: time=5%, peak_bytes=2%, accuracy=0.5pp; repeatable.",
+            show_default=False,
+        ),
+    ] = None,
+    max_minutes: Annotated[
+        float | None,
+        typer.Option(help="For --against; what is undecided then, is inconclusive."),
+    ] = None,
+    normalise: Annotated[
+        bool,
+        typer.Option(
+            "--normalise",
+            help="Two studies of unlike machines: divide by their reference kernels.",
+        ),
+    ] = False,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Inconclusive findings end with exit code 3, too.")
+    ] = False,
+    json_: Annotated[
+        bool, typer.Option("--json", help="Print one JSON object and nothing else.")
+    ] = False,
+) -> None:
+    """Check for regressions: exact counts, time and memory against a revision, or two studies.
+
+    Exit code 0: fine; 1: a regression; 2: the input is wrong; 3: cannot tell, or missing.
+    """
+    from bench.specs import InputError as SpecError
+    from reports.errors import InputError
+    from reports.regression.finding import together
+
+    from .check_settings import read, typed
+
+    try:
+        settings = typed(
+            read(Path.cwd()),
+            families=tuple(family) if family else None,
+            depths=_depths(depths),
+            passes=tuple(each.strip() for each in passes.split(",")) if passes else None,
+            batch_size=batch_size,
+            dtype=dtype,
+            device=device,
+            threads=threads,
+            max_minutes=max_minutes,
+            margins=_margins(margin or []),
+        )
+        answers = tuple(
+            _answers(settings, files or [], exact, accept, against, normalise=normalise)
+        )
+        if not answers:
+            raise InputError("say what to check: two studies, --exact or --against REV")
+        answer = together(answers)
+    except (InputError, SpecError, OSError) as error:
+        fail("check", str(error))
+    _show(answer, json_=json_)
+    raise typer.Exit(answer.strict_exit_code if strict else answer.exit_code)
+
+
+def _answers(
+    settings: Settings,
+    files: list[Path],
+    exact: bool,
+    accept: bool,
+    against: str | None,
+    *,
+    normalise: bool,
+) -> Iterator[Answer]:
+    """The lanes that were asked for, the cheapest first."""
+    if exact or accept:
+        from . import check_exact
+
+        yield check_exact.answer(settings, accept=accept)
+    if files:
+        from . import check_stored
+
+        yield check_stored.answer(settings, files, normalise=normalise)
+    if against is not None:
+        from . import check_paired
+
+        yield check_paired.answer(settings, against)
+
+
+def _depths(text: str | None) -> tuple[int, ...] | None:
+    from bench import options
+
+    return None if text is None else options.read({"--depths": text}).depths
+
+
+def _margins(given: list[str]) -> Margins | None:
+    """Typed margins hold for every family; None where none was typed."""
+    from reports.regression.margins import Margins, parse_margins
+
+    pairs = dict(each.partition("=")[::2] for each in given)
+    return Margins(parse_margins(pairs, "--margin")) if pairs else None
+
+
+def _show(answer: Answer, *, json_: bool) -> None:
+    tolerate(sys.stdout)
+    if json_:
+        typer.echo(json.dumps(answer.as_dict(), indent=2, allow_nan=False))
+        return
+    from reports.regression.blocks import check_blocks
+    from reports.text import print_blocks
+
+    print_blocks(check_blocks(answer), sys.stdout)
