@@ -60,6 +60,12 @@ class Family:
         return tuple(depths) if depths else None
 
     @property
+    def file(self) -> Path | None:
+        """Where `build` was defined; None for a module without a file."""
+        file = getattr(self._module, "__file__", None)
+        return Path(file).resolve() if file else None
+
+    @property
     def loss(self) -> Loss:
         """The module's `loss(output, inputs)`, where it has one; else a stand-in."""
         loss: Loss = getattr(self._module, "loss", scalar_loss)

@@ -1,0 +1,140 @@
+"""Two revisions as folders, which leave nothing behind."""
+
+import os
+import signal
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from howdeep.worktrees import build, worktrees
+from reports.errors import InputError
+
+
+def git(folder: Path, *arguments: str) -> str:
+    """What git says, as anybody."""
+    who = ("-c", "user.name=any", "-c", "user.email=any@localhost")
+    ended = subprocess.run(
+        ["git", "-C", str(folder), *who, *arguments], check=True, capture_output=True, text=True
+    )
+    return ended.stdout.strip()
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> Path:
+    """Two commits of one file, below a folder."""
+    top = tmp_path / "repository"
+    (top / "below").mkdir(parents=True)
+    git(top, "init", "-q")
+    for text in ("one", "two"):
+        (top / "below" / "net.py").write_text(text)
+        git(top, "add", "-A")
+        git(top, "commit", "-q", "-m", text)
+    return top
+
+
+def state(top: Path) -> tuple[str, str, str]:
+    """All that git knows of the working tree, its stashes and its worktrees."""
+    return tuple(git(top, *each.split()) for each in ("status -s", "stash list", "worktree list"))
+
+
+def test_both_revisions_lie_beside_each_other(repository: Path) -> None:
+    """The base is that of the revision, the head that of the working tree, and both are gone."""
+    with worktrees(repository / "below", "HEAD~1") as trees:
+        assert (trees.base / trees.folder / "net.py").read_text() == "one"
+        assert (trees.head / trees.folder / "net.py").read_text() == "two"
+        assert trees.base_commit == git(repository, "rev-parse", "HEAD~1")
+        assert len(str(trees.base)) == len(str(trees.head))
+    assert not trees.base.parent.exists()
+    assert len(git(repository, "worktree", "list").splitlines()) == 1
+
+
+def test_uncommitted_work_is_the_head_and_stays(repository: Path) -> None:
+    """Changed, staged and new files are measured as they are; ignored ones are not; nothing of the
+    working tree changes."""
+    (repository / "below" / "net.py").write_text("changed")
+    (repository / "staged.py").write_text("staged")
+    git(repository, "add", "staged.py")
+    (repository / ".gitignore").write_text("ignored.py\n")
+    (repository / "ignored.py").write_text("ignored")
+    (repository / "new folder").mkdir()
+    (repository / "new folder" / "new\nfile.py").write_text("new")
+    before = state(repository)
+    with worktrees(repository, "HEAD") as trees:
+        head = trees.head
+        assert (head / "below" / "net.py").read_text() == "changed"
+        assert (head / "staged.py").read_text() == "staged"
+        assert (head / "new folder" / "new\nfile.py").read_text() == "new"
+        assert not (head / "ignored.py").exists()
+        assert (trees.base / "below" / "net.py").read_text() == "two"
+        assert "not committed" in trees.head_words
+    assert state(repository) == before
+    assert (repository / "below" / "net.py").read_text() == "changed"
+
+
+def test_a_deleted_file_is_no_part_of_the_head(repository: Path) -> None:
+    """A file that the working tree no longer has."""
+    (repository / "below" / "net.py").unlink()
+    with worktrees(repository, "HEAD") as trees:
+        assert not (trees.head / "below" / "net.py").exists()
+
+
+def test_no_hook_runs(repository: Path) -> None:
+    """A hook might touch what is not ours."""
+    hook = repository / ".git" / "hooks" / "post-checkout"
+    hook.parent.mkdir(exist_ok=True)
+    hook.write_text(f"#!/bin/sh\ntouch {repository}/touched\n")
+    hook.chmod(0o755)
+    with worktrees(repository, "HEAD"):
+        pass
+    assert not (repository / "touched").exists()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupt_leaves_nothing_behind(repository: Path, number: int) -> None:
+    """Ctrl-C, and what CI sends where it ends a job."""
+    before = signal.getsignal(signal.SIGTERM)
+    with pytest.raises(KeyboardInterrupt), worktrees(repository, "HEAD") as trees:  # noqa: PT012
+        place = trees.base.parent
+        os.kill(os.getpid(), number)
+        signal.pause()
+    assert not place.exists()
+    assert len(git(repository, "worktree", "list").splitlines()) == 1
+    assert signal.getsignal(signal.SIGTERM) is before
+
+
+@pytest.mark.parametrize("revision", ["nowhere", "--help", "HEAD:below", ""])
+def test_an_unknown_revision_is_one_line(repository: Path, revision: str) -> None:
+    """It is named."""
+    with pytest.raises(InputError, match="no revision"), worktrees(repository, revision):
+        pass
+
+
+def test_a_shallow_clone_says_how_to_get_more(repository: Path, tmp_path: Path) -> None:
+    """As CI has them."""
+    clone = tmp_path / "clone"
+    git(tmp_path, "clone", "-q", "--depth", "1", f"file://{repository}", str(clone))
+    with pytest.raises(InputError, match="fetch-depth: 0"), worktrees(clone, "HEAD~1"):
+        pass
+
+
+def test_a_folder_without_a_repository_is_one_line(tmp_path: Path) -> None:
+    """What git says."""
+    with pytest.raises(InputError, match="not a git repository"), worktrees(tmp_path, "HEAD"):
+        pass
+
+
+def test_without_git_it_is_one_line(repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is what is missing."""
+    monkeypatch.setenv("PATH", "/nowhere")
+    with pytest.raises(InputError, match="needs git"), worktrees(repository, "HEAD"):
+        pass
+
+
+def test_a_failing_build_shows_its_last_lines(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """On standard error; the one line names the revision and the command."""
+    with pytest.raises(InputError, match=r"the base does not build: .* ended with 3"):
+        build("for i in $(seq 30); do echo line $i; done; exit 3", tmp_path, "base")
+    assert capfd.readouterr().err.splitlines() == [f"line {n}" for n in range(21, 31)]
