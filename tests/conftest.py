@@ -10,6 +10,7 @@ def pytest_configure(config: pytest.Config) -> None:
 # Tests that take long run only where they are asked for, by their marker.
 ON_DEMAND = {
     "drill": "fifty kills of a sweep, minutes: `tox -e drill`",
+    "gate": "hours of checks: `tox -e gate`",
     "planted": "an hour of trainings: `tox -e planted`",
     "simulated": "minutes of simulations: `tox -e simulated`",
 }
