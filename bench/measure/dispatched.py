@@ -1,0 +1,94 @@
+"""The operators that a network dispatches, by name: `aten.addmm 4, aten.relu 3`.
+
+Every operator counts, views too: a count is compared with another one, not with a time. Fake tensors
+dispatch what real ones on a CPU do. Two things that differ from machine to machine are switched off
+meanwhile: oneDNN, whose recurrent layers are one operator where it is there, and the fused path of
+`nn.MultiheadAttention`.
+"""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import nn
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from .operations import fast_path_off
+from .passes import Loss, call, scalar_loss
+from .state import left_as_found
+
+
+# Questions that PyTorch asks of a tensor.
+_NO_WORK = ("prim",)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Dispatched:
+    """How often each operator ran, by its name.
+
+    Attributes:
+        forward: in eval mode, without a gradient.
+        training: the forward in training mode.
+        backward: of the loss, which counts here, too; None where nothing needs a gradient.
+        output: of the forward in eval mode.
+    """
+
+    forward: Mapping[str, int]
+    training: Mapping[str, int]
+    backward: Mapping[str, int] | None
+    output: Any
+
+
+def dispatched(model: nn.Module, inputs: Any, *, loss: Loss = scalar_loss) -> Dispatched:
+    """Run one batch forward in both modes and backward, on the device where model and input lie.
+
+    The model is left as it was found, but for its gradients, which are dropped.
+    """
+    trained = any(p.requires_grad for p in model.parameters())
+    with left_as_found(model), alike_everywhere():
+        model.eval()
+        with torch.no_grad(), _Names() as forward:
+            output = call(model, inputs)
+        model.train()
+        with torch.enable_grad(), _Names() as training:
+            trained_output = call(model, inputs)
+        with torch.enable_grad(), _Names() as backward:
+            if trained:
+                loss(trained_output, inputs).backward()
+    model.zero_grad(set_to_none=True)
+    return Dispatched(
+        forward=forward.counts,
+        training=training.counts,
+        backward=backward.counts if trained else None,
+        output=output,
+    )
+
+
+@contextmanager
+def alike_everywhere() -> Iterator[None]:
+    """Inside, the operators of a CPU do not depend on which CPU it is."""
+    before = torch.backends.mkldnn.enabled
+    torch.backends.mkldnn.enabled = False
+    try:
+        with fast_path_off():
+            yield
+    finally:
+        torch.backends.mkldnn.enabled = before
+
+
+class _Names(TorchDispatchMode):
+    """Counts the operators that run inside it."""
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.counts: Counter[str] = Counter()
+
+    def __torch_dispatch__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
+    ) -> Any:
+        if func.namespace not in _NO_WORK:
+            self.counts[str(func.overloadpacket)] += 1
+        return func(*args, **(kwargs or {}))
