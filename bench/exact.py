@@ -22,8 +22,8 @@ from .points import Cell
 from .prediction import check_room, made
 from .specs import InputError, one_line
 
-# A change of a block shows at any depth, and four say how it grows.
-MOST_DEPTHS = 4
+# A change of a block shows at any depth, and three say how it grows.
+MOST_DEPTHS = 3
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,7 +53,7 @@ class Counts:
 
 
 def depths(family: Family) -> tuple[int, ...]:
-    """The four shallowest of those that the family names (of 2, 4, 8, 16, 32 where it names none):
+    """The three shallowest of those that the family names (of 2, 4, 8, 16, 32 where it names none):
     the time that counting takes grows with the number of operators."""
     return tuple(sorted(family.depths or DEFAULT_DEPTHS)[:MOST_DEPTHS])
 

@@ -60,9 +60,9 @@ def dispatched(model: nn.Module, inputs: Any, *, loss: Loss = scalar_loss) -> Di
                 loss(trained_output, inputs).backward()
     model.zero_grad(set_to_none=True)
     return Dispatched(
-        forward=forward.counts,
-        training=training.counts,
-        backward=backward.counts if trained else None,
+        forward=dict(forward.counts),
+        training=dict(training.counts),
+        backward=dict(backward.counts) if trained else None,
         output=output,
     )
 
