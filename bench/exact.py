@@ -13,7 +13,7 @@ from torch import nn
 from torch._subclasses.fake_tensor import FakeTensorMode
 
 from .families import Family
-from .measure import dispatched, fake_twins, memory, operations
+from .measure import dispatched, fake_twins, operations
 from .measure.output_shapes import shape_text
 from .measure.passes import DTYPES
 from .measure.state import random_state
@@ -106,14 +106,12 @@ def _of(
     model: nn.Module, inputs: Any, counted: operations.Operations, family: Family, cell: Cell
 ) -> Counts:
     ran = dispatched.dispatched(model, inputs, loss=family.loss)
-    with dispatched.alike_everywhere():
-        saved_bytes = memory.saved_bytes(model.train(), inputs)
     return Counts(
         parameters=operations.parameter_count(model),
         flops_forward=counted.forward_flops,
         flops_backward=counted.backward_flops,
         hardware_flops_step=counted.hardware_flops("step"),
-        activation_bytes=saved_bytes,
+        activation_bytes=ran.saved_bytes,
         output_shapes=shape_text(ran.output, DTYPES[cell.dtype]),
         operators_forward=ran.forward,
         operators_training=ran.training,

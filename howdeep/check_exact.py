@@ -74,7 +74,9 @@ def _answer(
 def _what_to_do(findings: tuple[Finding, ...]) -> tuple[str, ...]:
     if all(each.verdict == EQUIVALENT for each in findings):
         return ()
-    return ("exact counts differ from the baseline: if that is meant, run `howdeep check --accept`",)
+    return (
+        "exact counts differ from the baseline: if that is meant, run `howdeep check --accept`",
+    )
 
 
 def _read(path: Path) -> Counted:
@@ -124,9 +126,7 @@ def _count(settings: Settings) -> Counted:
     )
 
 
-def _cells(
-    families: list[Family], depths: tuple[int, ...] | None
-) -> Iterator[tuple[Family, int]]:
+def _cells(families: list[Family], depths: tuple[int, ...] | None) -> Iterator[tuple[Family, int]]:
     from bench import exact
 
     for family in {family.name: family for family in families}.values():

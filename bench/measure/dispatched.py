@@ -1,11 +1,13 @@
 """The operators that a network dispatches, by name: `aten.addmm 4, aten.relu 3`.
 
-Every operator counts, views too: a count is compared with another one, not with a time. Fake tensors
-dispatch what real ones on a CPU do. Two things that differ from machine to machine are switched off
+Views count, too: a count is compared with another one, not with a time. Left out is what runs
+nothing: questions that PyTorch asks of a tensor, and detaching, which is mostly autograd's own. Fake
+tensors dispatch what real ones on a CPU do. Two things that differ from machine to machine are switched off
 meanwhile: oneDNN, whose recurrent layers are one operator where it is there, and the fused path of
 `nn.MultiheadAttention`.
 """
 
+import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -16,29 +18,30 @@ import torch
 from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from .memory import Saved
 from .operations import fast_path_off
 from .passes import Loss, call, scalar_loss
 from .state import left_as_found
 
-
-# Questions that PyTorch asks of a tensor.
-_NO_WORK = ("prim",)
+_LEFT_OUT = re.compile(r"prim\..*|aten\.detach_?")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Dispatched:
-    """How often each operator ran, by its name.
+    """How often each operator ran, by its name, and what was saved.
 
     Attributes:
         forward: in eval mode, without a gradient.
         training: the forward in training mode.
         backward: of the loss, which counts here, too; None where nothing needs a gradient.
+        saved_bytes: what the forward in training mode saves for the backward; see `memory.Saved`.
         output: of the forward in eval mode.
     """
 
     forward: Mapping[str, int]
     training: Mapping[str, int]
     backward: Mapping[str, int] | None
+    saved_bytes: int
     output: Any
 
 
@@ -53,7 +56,8 @@ def dispatched(model: nn.Module, inputs: Any, *, loss: Loss = scalar_loss) -> Di
         with torch.no_grad(), _Names() as forward:
             output = call(model, inputs)
         model.train()
-        with torch.enable_grad(), _Names() as training:
+        saved = Saved(model)
+        with torch.enable_grad(), saved.hooks(), _Names() as training:
             trained_output = call(model, inputs)
         with torch.enable_grad(), _Names() as backward:
             if trained:
@@ -63,6 +67,7 @@ def dispatched(model: nn.Module, inputs: Any, *, loss: Loss = scalar_loss) -> Di
         forward=dict(forward.counts),
         training=dict(training.counts),
         backward=dict(backward.counts) if trained else None,
+        saved_bytes=saved.bytes,
         output=output,
     )
 
@@ -89,6 +94,7 @@ class _Names(TorchDispatchMode):
     def __torch_dispatch__(
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
     ) -> Any:
-        if func.namespace not in _NO_WORK:
-            self.counts[str(func.overloadpacket)] += 1
+        name = str(func.overloadpacket)
+        if not _LEFT_OUT.fullmatch(name):
+            self.counts[name] += 1
         return func(*args, **(kwargs or {}))
