@@ -1,10 +1,10 @@
 """The operators that a network dispatches, by name: `aten.addmm 4, aten.relu 3`.
 
 Views count, too: a count is compared with another one, not with a time. Left out is what runs
-nothing: questions that PyTorch asks of a tensor, and detaching, which is mostly autograd's own. Fake
-tensors dispatch what real ones on a CPU do. Two things that differ from machine to machine are switched off
-meanwhile: oneDNN, whose recurrent layers are one operator where it is there, and the fused path of
-`nn.MultiheadAttention`.
+nothing: questions that PyTorch asks of a tensor, and detaching, which is mostly autograd's own.
+Fake tensors dispatch what real ones on a CPU do. Two things that differ from machine to machine are
+switched off meanwhile: oneDNN, whose recurrent layers are one operator where it is there, and the
+fused path of `nn.MultiheadAttention`.
 """
 
 import re

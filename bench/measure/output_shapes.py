@@ -1,4 +1,4 @@
-"""What a network returns, as a line of text: `8x10`, or of a nested output `(8x10, {loss: scalar})`."""
+"""What a network returns, as a line of text: `8x10`, or nested `(8x10, {loss: scalar})`."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -22,7 +22,14 @@ def pattern(changes: Mapping[int, int], unit: str) -> str:
         return ""
     if not slope:
         return f"{amount(least, unit)} at every depth"
-    return _each_layer(slope, unit) + (f", and {constant:+} once" if constant else "")
+    return _start(first, least, unit, constant) + _each_layer(slope, unit)
+
+
+def _start(first: int, least: int, unit: str, constant: Fraction) -> str:
+    """Nothing where the change is proportional to depth."""
+    if not constant:
+        return ""
+    return f"{amount(least, unit) if least else 'none'} at depth {first}, then "
 
 
 def _each_layer(slope: Fraction, unit: str) -> str:
