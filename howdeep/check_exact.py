@@ -75,7 +75,7 @@ def _what_to_do(findings: tuple[Finding, ...]) -> tuple[str, ...]:
     if all(each.verdict == EQUIVALENT for each in findings):
         return ()
     return (
-        "exact counts differ from the baseline: if that is meant, run `howdeep check --accept`",
+        "exact counts differ from the baseline: if they should, run `howdeep check --accept`",
     )
 
 

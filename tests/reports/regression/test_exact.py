@@ -60,7 +60,9 @@ def test_one_more_is_regressed_and_one_less_improved(metric: str, unit: str) -> 
         changed = [each for each in findings if each.verdict != EQUIVALENT]
         assert [(each.metric, each.depth) for each in changed] == [(metric, d) for d in DEPTHS]
         assert {each.verdict for each in changed} == {verdict}
-        assert {each.reason for each in changed} == {f"{by:+} {unit} ({by:+} {unit} at every depth)"}
+        assert {each.reason for each in changed} == {
+            f"{by:+} {unit} ({by:+} {unit} at every depth)"
+        }
         assert exit_code(findings) == 1
 
 
@@ -81,9 +83,7 @@ def test_an_operator_a_layer_is_named_with_its_rule() -> None:
 
 def test_other_operators_are_regressed_though_they_are_as_many() -> None:
     """One activation in another's place."""
-    findings = found(
-        lambda depth: {"operators_forward": {"aten.addmm": depth, "aten.gelu": depth}}
-    )
+    findings = found(lambda depth: {"operators_forward": {"aten.addmm": depth, "aten.gelu": depth}})
     assert {each.verdict for each in findings} == {REGRESSED}
     assert findings[0].reason == "aten.gelu +2, aten.relu -2"
     assert findings[0].change == 0
