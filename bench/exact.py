@@ -20,6 +20,7 @@ from .measure.state import random_state
 from .options import DEFAULT_DEPTHS
 from .points import Cell
 from .prediction import check_room, made
+from .records import Operations
 from .specs import InputError, one_line
 
 # A change of a block shows at any depth, and three say how it grows.
@@ -64,8 +65,10 @@ def count(family: Family, depth: int, *, batch_size: int, dtype: str) -> Counts:
     The global random states are left as they were.
 
     Raises:
-        InputError: the network cannot be built, run or trained at that depth.
+        InputError: an unknown dtype, or the network cannot be built, run or trained at that depth.
     """
+    if dtype not in DTYPES:
+        raise InputError(f"unknown dtype {dtype!r}; known: {', '.join(DTYPES)}")
     cell = Cell(
         family=family.name,
         depth=depth,
@@ -102,9 +105,7 @@ def _on_real(family: Family, cell: Cell) -> Counts:
         return _of(model, inputs, counted, family, cell)
 
 
-def _of(
-    model: nn.Module, inputs: Any, counted: operations.Operations, family: Family, cell: Cell
-) -> Counts:
+def _of(model: nn.Module, inputs: Any, counted: Operations, family: Family, cell: Cell) -> Counts:
     ran = dispatched.dispatched(model, inputs, loss=family.loss)
     return Counts(
         parameters=operations.parameter_count(model),

@@ -74,9 +74,7 @@ def _answer(
 def _what_to_do(findings: tuple[Finding, ...]) -> tuple[str, ...]:
     if all(each.verdict == EQUIVALENT for each in findings):
         return ()
-    return (
-        "exact counts differ from the baseline: if they should, run `howdeep check --accept`",
-    )
+    return ("exact counts differ from the baseline: if they should, run `howdeep check --accept`",)
 
 
 def _read(path: Path) -> Counted:
@@ -142,7 +140,8 @@ def _asked(before: Counted, settings: Settings) -> tuple[Counted, dict[Place, ba
     configured = read(settings.folder)
     every_family = settings.families == configured.families
     every_depth = settings.depths == configured.depths
-    asked, left = {}, {}
+    asked: dict[Place, baseline.Counts] = {}
+    left: dict[Place, baseline.Counts] = {}
     for (family, depth), counts in before.cells.items():
         in_question = (every_family or family in settings.families) and (
             every_depth or depth in (settings.depths or ())

@@ -75,13 +75,13 @@ def dispatched(model: nn.Module, inputs: Any, *, loss: Loss = scalar_loss) -> Di
 @contextmanager
 def alike_everywhere() -> Iterator[None]:
     """Inside, the operators of a CPU do not depend on which CPU it is."""
-    before = torch.backends.mkldnn.enabled
-    torch.backends.mkldnn.enabled = False
+    onednn: Any = torch.backends.mkldnn  # its switch is a property of a module
+    before, onednn.enabled = onednn.enabled, False
     try:
         with fast_path_off():
             yield
     finally:
-        torch.backends.mkldnn.enabled = before
+        onednn.enabled = before
 
 
 class _Names(TorchDispatchMode):

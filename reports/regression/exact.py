@@ -135,7 +135,7 @@ def _torch_suspected(found: list[Finding], base: str, new: str) -> list[Finding]
 def _with_patterns(found: list[Finding]) -> Iterator[Finding]:
     """A change that follows one rule over the depths of a family says so."""
     rules = {
-        key: pattern({each.depth: _difference(each) for each in group}, UNITS[key[1]])
+        key: pattern(dict(map(_difference, group)), UNITS[key[1]])
         for key, group in _by_metric(found)
     }
     for each in found:
@@ -156,7 +156,9 @@ def _by_metric(found: list[Finding]) -> Iterator[tuple[tuple[str, str], list[Fin
             yield name, findings
 
 
-def _difference(finding: Finding) -> int:
+def _difference(finding: Finding) -> tuple[int, int]:
+    """The depth, and by how much the count changed there."""
+    assert isinstance(finding.depth, int)
     assert isinstance(finding.base, int)
     assert isinstance(finding.new, int)
-    return finding.new - finding.base
+    return finding.depth, finding.new - finding.base

@@ -140,6 +140,21 @@ def test_a_depth_that_cannot_be_built_is_one_line(odd: Path) -> None:
         counts(f"{odd}:odd_only")
 
 
+def test_an_unknown_dtype_is_one_line() -> None:
+    """With those that are known."""
+    with pytest.raises(InputError, match="unknown dtype 'fp8'; known: fp32, bf16, fp16"):
+        exact.count(families.find("mlp"), 2, batch_size=8, dtype="fp8")
+
+
+def test_half_precision_halves_what_is_saved() -> None:
+    """Of a perceptron, whose operators stay the same."""
+    full = counts("mlp")
+    half = exact.count(families.find("mlp"), 4, batch_size=8, dtype="bf16")
+    assert 2 * half.activation_bytes == full.activation_bytes
+    assert half.operators_forward == full.operators_forward
+    assert half.output_shapes == full.output_shapes
+
+
 def test_three_depths_are_counted_where_none_are_named(odd: Path) -> None:
     """The shallowest: of the family's own, or of 2, 4, 8, 16, 32."""
     assert exact.depths(families.find("cifar_resnet")) == (8, 14, 20)
