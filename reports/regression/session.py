@@ -108,12 +108,16 @@ class Session:
         kernels: of the reference kernels; null where they are unknown.
         cells: one each, in the order of the moves.
         common: what all together did beyond the kernels; null for fewer cells than make a session.
+        spread: standard deviation between cells of what they did beyond the shift; null likewise.
+        normalised: the shift is of times divided by the kernels'.
     """
 
     shift: float
     kernels: float | None
     cells: tuple[Excess, ...]
     common: Excess | None
+    spread: float | None = None
+    normalised: bool = False
 
 
 def session_of(moves: Sequence[Move], *, normalise: bool = False) -> Session:
@@ -128,14 +132,12 @@ def session_of(moves: Sequence[Move], *, normalise: bool = False) -> Session:
     kernels = statistics.fmean(known) if known else None
     if len(moves) < FEWEST_CELLS:
         cells = tuple(_alone(each, normalise) for each in moves)
-        return Session(shift, kernels, cells, None)
+        return Session(shift, kernels, cells, None, None, normalise)
     spread, freedom = _spread([value - shift for value in values])
     cells = tuple(
         Excess(
             value=value - shift,
-            error=math.hypot(
-                spread * math.sqrt(1 + _MEDIAN_VARIANCE / len(moves)), move.error
-            ),
+            error=math.hypot(spread * math.sqrt(1 + _MEDIAN_VARIANCE / len(moves)), move.error),
             degrees_of_freedom=freedom,
             margin=math.log1p(move.margin),
             least=_least((value - shift, *_yardsticks(move, normalise))),
@@ -143,7 +145,7 @@ def session_of(moves: Sequence[Move], *, normalise: bool = False) -> Session:
         for value, move in zip(values, moves, strict=True)
     )
     common = _common(moves, shift, kernels, spread, normalise)
-    return Session(shift, kernels, cells, common)
+    return Session(shift, kernels, cells, common, spread, normalise)
 
 
 def _kernels(move: Move) -> float:
@@ -213,9 +215,7 @@ def judge_all(excesses: Sequence[Excess]) -> tuple[Judged, ...]:
     checks (Holm), as far as the spreads are what they are taken for."""
     slower = holm({str(i): each.slower_p for i, each in enumerate(excesses)})
     faster = holm({str(i): each.faster_p for i, each in enumerate(excesses)})
-    return tuple(
-        _judged(each, slower[str(i)], faster[str(i)]) for i, each in enumerate(excesses)
-    )
+    return tuple(_judged(each, slower[str(i)], faster[str(i)]) for i, each in enumerate(excesses))
 
 
 def _judged(each: Excess, slower: float, faster: float) -> Judged:

@@ -1,0 +1,241 @@
+"""The times of matched cells: a session for each device and dtype, and a finding a cell."""
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ..median_ratio import KnownMedian, ratio_of
+from .finding import (
+    EQUIVALENT,
+    IMPROVED,
+    INCOMPARABLE,
+    INCONCLUSIVE,
+    REGRESSED,
+    STORED,
+    Finding,
+)
+from .margins import Margins
+from .reference_speed import Place, moved
+from .session import Excess, Judged, Move, Session, judge_all, session_of
+from .stored_cells import Matched
+from .stored_counts import place_of, seconds_of
+
+Kernels = Mapping[Place, Mapping[str, float]]
+"""Of one side: seconds a unit of each reference kernel, by device and dtype."""
+
+ALL = "all cells"
+
+_SIGMAS = 2 * 1.96
+"""Standard errors in a 95% interval."""
+
+
+@dataclass(frozen=True)
+class TimedGroup:
+    """The cells of one device and dtype; moves: in the order of the pairs."""
+
+    words: str
+    pairs: tuple[Matched, ...]
+    moves: tuple[Move, ...]
+    session: Session
+
+
+@dataclass(frozen=True)
+class Times:
+    """What the times say."""
+
+    findings: tuple[Finding, ...]
+    notes: tuple[str, ...]
+    sessions: tuple[Mapping[str, Any], ...]
+
+
+def compared_times(
+    pairs: Sequence[Matched], kernels: tuple[Kernels, Kernels], margins: Margins, *, normalise: bool
+) -> Times:
+    """Times of cells that may be compared; kernels: of the base and of the new side."""
+    same = [pair for pair in pairs if _is_same(pair)]
+    moves = [(p, _move(p, kernels, margins, normalise)) for p in pairs if not _is_same(p)]
+    unknown = [pair for pair, move in moves if normalise and move.kernels is None]
+    known = [(pair, move) for pair, move in moves if not (normalise and move.kernels is None)]
+    groups = _groups(known, normalise)
+    return Times(
+        findings=(*_same_findings(same), *_without_kernels(unknown), *_findings(groups)),
+        notes=tuple(_notes(groups, len(same), normalise)),
+        sessions=tuple(_as_dict(each) for each in groups),
+    )
+
+
+def _is_same(pair: Matched) -> bool:
+    """One measurement twice: no two processes take the same time in every round."""
+    base, new = pair.base, pair.new
+    return base.median == new.median and base.row.get("samples") == new.row.get("samples")
+
+
+def _same_findings(pairs: Sequence[Matched]) -> Iterator[Finding]:
+    for pair in pairs:
+        yield _time(pair, EQUIVALENT, change=0.0, reason="the same measurement on both sides")
+
+
+def _without_kernels(pairs: Sequence[Matched]) -> Iterator[Finding]:
+    for pair in pairs:
+        place = " ".join(str(each) for each in _place(pair.base.setting) if each)
+        reason = f"no reference kernels of {place or 'its device'} on both sides"
+        yield _time(pair, INCOMPARABLE, reason=reason)
+
+
+def _time(pair: Matched, verdict: str, **more: Any) -> Finding:
+    given: dict[str, Any] = {**place_of(pair.base, "time"), "verdict": verdict, **more}
+    return Finding(base=seconds_of(pair.base), new=seconds_of(pair.new), **given)
+
+
+def _place(setting: Mapping[str, Any]) -> Place:
+    return setting.get("device"), setting.get("dtype")
+
+
+def _move(
+    pair: Matched, kernels: tuple[Kernels, Kernels], margins: Margins, normalise: bool
+) -> Move:
+    """Of unlike machines that kernel which is bound as the cell is; of one machine the mean of all,
+    which is steadier."""
+    base, new = pair.base, pair.new
+    assert base.median is not None
+    assert new.median is not None
+    first, second = (
+        each.get(_place(cell.setting), {}) for each, cell in zip(kernels, (base, new), strict=True)
+    )
+    bounds = {base.row.get("bound"), new.row.get("bound")}
+    bound = bounds.pop() if normalise and len(bounds) == 1 else None
+    return Move(
+        time=math.log(new.median.seconds / base.median.seconds),
+        kernels=moved(first, second, bound),
+        error=_error(base.median, new.median),
+        margin=margins.of("time", base.family),
+    )
+
+
+def _error(base: KnownMedian, new: KnownMedian) -> float:
+    """Of the logarithm of the ratio, from the rounds; 0 where they are not known."""
+    ratio = ratio_of(base, new)
+    if ratio.low is None or ratio.high is None:
+        return 0.0
+    return math.log(ratio.high / ratio.low) / _SIGMAS
+
+
+def _groups(known: Sequence[tuple[Matched, Move]], normalise: bool) -> list[TimedGroup]:
+    grouped: dict[str, list[tuple[Matched, Move]]] = {}
+    for pair, move in known:
+        grouped.setdefault(_group_words(pair), []).append((pair, move))
+    return [
+        TimedGroup(
+            words,
+            tuple(pair for pair, _ in members),
+            tuple(move for _, move in members),
+            session_of([move for _, move in members], normalise=normalise),
+        )
+        for words, members in grouped.items()
+    ]
+
+
+def _group_words(pair: Matched) -> str:
+    """`cpu fp32`, `cpu fp32 -> cuda fp32`; nothing for benchmarks of other files."""
+    sides = [
+        " ".join(str(part) for part in _place(cell.setting) if part)
+        for cell in (pair.base, pair.new)
+    ]
+    return " -> ".join(dict.fromkeys(sides))
+
+
+def _findings(groups: Sequence[TimedGroup]) -> Iterator[Finding]:
+    """Judged together: error control is over everything that was looked at."""
+    cells = [(g, p, m, e) for g in groups for p, m, e in zip(g.pairs, g.moves, g.session.cells,
+             strict=True)]  # fmt: skip
+    common = [(g, g.session.common) for g in groups if g.session.common]
+    judged = judge_all([*(each[-1] for each in cells), *(each for _, each in common)])
+    for (group, pair, move, excess), verdict in zip(cells, judged, strict=False):
+        reason = _reason(group.session, move)
+        yield _time(pair, _verdict(verdict), **_numbers(excess, verdict, move.margin),
+                    reason=reason)  # fmt: skip
+    for (group, excess), verdict in zip(common, judged[len(cells) :], strict=True):
+        if abs(excess.least) > excess.margin:  # else nothing moved together: a note tells it
+            yield _common_finding(group, excess, verdict)
+
+
+def _common_finding(group: TimedGroup, excess: Excess, judged: Judged) -> Finding:
+    family = f"{ALL} of {group.words}" if group.words else ALL
+    reason = (
+        f"{_session_words(group.session)}; whole sessions of one machine differ by so much: "
+        "howdeep check --against measures both in turns"
+        if not judged.direction
+        else _session_words(group.session)
+    )
+    return Finding(
+        lane=STORED, metric="time", family=family, verdict=_verdict(judged), reason=reason,
+        **_numbers(excess, judged, math.expm1(excess.margin)),
+    )  # fmt: skip
+
+
+def _verdict(judged: Judged) -> str:
+    if judged.direction:
+        return REGRESSED if judged.direction > 0 else IMPROVED
+    return EQUIVALENT if judged.equivalent else INCONCLUSIVE
+
+
+def _numbers(excess: Excess, judged: Judged, margin: float) -> dict[str, Any]:
+    return {
+        "change": math.expm1(excess.value),
+        "low": math.expm1(excess.low),
+        "high": math.expm1(excess.high),
+        "p_value": judged.p_value,
+        "margin": margin,
+    }
+
+
+def _reason(session: Session, move: Move) -> str:
+    """What was measured, and what of it is the session's."""
+    if session.common is None:
+        return f"as measured {math.expm1(move.time):+.1%}; too few cells to tell the session's part"
+    return f"as measured {math.expm1(move.time):+.1%}; {_session_words(session)}"
+
+
+def _session_words(session: Session) -> str:
+    words = f"all cells {math.expm1(session.shift):+.1%}"
+    if session.normalised:
+        words += " after division by the reference kernels"
+    elif session.kernels is not None:
+        words += f", the machine's reference kernels {math.expm1(session.kernels):+.1%}"
+    return words
+
+
+def _notes(groups: Sequence[TimedGroup], same: int, normalise: bool) -> Iterator[str]:
+    if same:
+        yield f"{same} times are the same measurement on both sides, not a second one."
+    for group in groups:
+        place = f"{group.words}: " if group.words else ""
+        if group.session.common is None:
+            yield (
+                f"{place}fewer than 5 cells have no rest to be compared with: only changes beyond "
+                "what whole sessions differ by are found."
+            )
+        else:
+            yield (
+                f"{place}{_session_words(group.session)} (median). Each cell's change is what it "
+                "moved beyond all cells."
+            )
+    if normalise and groups:
+        yield (
+            "Times are divided by the reference kernels of their device and dtype: by the product, "
+            "copy or launch where both sides say that this bounds the cell, else by the geometric "
+            "mean of the three. Cells of unlike machines differ for many other reasons."
+        )
+
+
+def _as_dict(group: TimedGroup) -> dict[str, Any]:
+    """The entry of `details` in the JSON."""
+    kernels = group.session.kernels
+    return {
+        "place": group.words,
+        "cells": len(group.pairs),
+        "change_of_all": math.expm1(group.session.shift),
+        "change_of_kernels": None if kernels is None else math.expm1(kernels),
+        "spread": group.session.spread,
+    }
