@@ -1,7 +1,7 @@
 """May the times of two studies be set side by side?
 
-A stored time holds for the machine and the builds that it was measured with: what must be the same
-is one table, and so is what is let differ. Device, dtype, threads, batch size, pass and variants are
+A stored time holds for the machine and the builds it was measured with: what must be the same
+is one table, and so is what may differ. Device, dtype, threads, batch size, pass and variants are
 no facts of a machine but of a cell: cells are matched by them.
 """
 

@@ -17,7 +17,7 @@ from .margins import Margins
 from .stored_cells import OK, Matched, StoredCell
 
 COUNTS = ("flops", "macs", "parameters", "activation_bytes")
-"""Columns that hold for any machine, as long as the same was computed on the same kind of device."""
+"""Columns that hold for any machine, as long as the same was computed on the same device."""
 
 PEAK = "peak_bytes"
 
