@@ -26,6 +26,10 @@ SESSION_SPREAD = 0.15
 PRIOR_FREEDOM = 4.0
 """Degrees of freedom that the usual spread is worth beside that of the cells."""
 
+MOST_FREEDOM = 12.0
+"""Degrees of freedom that many cells are worth: processes have heavier tails than a normal
+distribution, and the largest of many cells is looked at (chosen by `tests/simulated`)."""
+
 FEWEST_CELLS = 5
 """With fewer there is no rest that a cell could be compared with."""
 
@@ -171,7 +175,8 @@ def _spread(residuals: Sequence[float]) -> tuple[float, float]:
     freedom = _EFFICIENCY * (len(residuals) - 1)
     usual = 2 * PROCESS_SPREAD**2
     total = freedom + PRIOR_FREEDOM
-    return math.sqrt((freedom * own**2 + PRIOR_FREEDOM * usual) / total), total
+    spread = math.sqrt((freedom * own**2 + PRIOR_FREEDOM * usual) / total)
+    return spread, min(total, MOST_FREEDOM)
 
 
 def _alone(move: Move, normalise: bool) -> Excess:
