@@ -68,7 +68,17 @@ def compare_accuracies(base: Machine, new: Machine, margins: Margins) -> Answer:
         for key in dict.fromkeys((*first, *second))
         for finding in _of_task(first.get(key), second.get(key), margins)
     ]
-    return Answer(base=base.name, new=new.name, findings=tuple(findings))
+    return Answer(
+        base=base.name,
+        new=new.name,
+        findings=tuple(findings),
+        notes=tuple(
+            f"{each.family}, new side: {note}"
+            for key, each in second.items()
+            for note in each.notes
+            if key in first and note not in first[key].notes
+        ),
+    )
 
 
 def _of_task(base: Sweep | None, new: Sweep | None, margins: Margins) -> Iterator[Finding]:
@@ -118,7 +128,7 @@ def _differences(base: Sweep, new: Sweep) -> Named:
     found = {
         str(one.depth): by_seed.get(str(one.depth)) or _unpaired(one, other) for one, other in both
     }
-    return {**found, BEST: _best_difference(base, new, found)}
+    return {**found, BEST: _best_difference(both, found)}
 
 
 def _paired_differences(
@@ -177,14 +187,13 @@ def _unpaired_words(base: Estimate, new: Estimate) -> str:
     return f"{base.n_seeds} and {new.n_seeds} seeds, not the same"
 
 
-def _best_difference(base: Sweep, new: Sweep, found: Named) -> Difference:
-    """Of the depths that are the best of their side; of one depth, as that depth's."""
+def _best_difference(both: Sequence[tuple[Estimate, Estimate]], found: Named) -> Difference:
+    """Of the depths that are the best of their side, of those that both have; where that is one
+    depth, as that depth's."""
     one, other = (
-        max(side.estimates, key=lambda each: (each.mean, -each.depth)) for side in (base, new)
+        max(side, key=lambda each: (each.mean, -each.depth)) for side in zip(*both, strict=True)
     )
-    if one.depth == other.depth and str(one.depth) in found:
-        return found[str(one.depth)]
-    return _unpaired(one, other)
+    return found[str(one.depth)] if one.depth == other.depth else _unpaired(one, other)
 
 
 def _judged(sweep: Sweep, differences: Named, margin: float) -> Iterator[Finding]:

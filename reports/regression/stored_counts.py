@@ -1,6 +1,7 @@
 """What has no noise in a stored cell: how it ended, its counts, and its peak memory."""
 
 from collections.abc import Iterator
+from typing import Any
 
 from .finding import (
     EQUIVALENT,
@@ -27,15 +28,15 @@ ENDED = {"oom": REGRESSED, "diverged": REGRESSED, "error": REGRESSED,
 was not waited for or not asked for is not known to be, and is no pass either."""
 
 
-def place_of(cell: StoredCell, metric: str) -> dict[str, object]:
+def place_of(cell: StoredCell, metric: str) -> dict[str, Any]:
     """Where a finding is: the fields that all findings of a cell share."""
     return {"lane": STORED, "metric": metric, "family": cell.family, "depth": cell.depth,
             "pass_": cell.pass_}  # fmt: skip
 
 
-def _finding(cell: StoredCell, metric: str, verdict: str, **more: object) -> Finding:
-    given: dict[str, object] = {**place_of(cell, metric), "verdict": verdict, **more}
-    return Finding(**given)  # type: ignore[arg-type]  # one dictionary of several types
+def _finding(cell: StoredCell, metric: str, verdict: str, **more: Any) -> Finding:
+    given: dict[str, Any] = {**place_of(cell, metric), "verdict": verdict, **more}
+    return Finding(**given)
 
 
 def status_finding(pair: Matched, *, alike: bool) -> Finding | None:
