@@ -111,7 +111,8 @@ class Session:
         shift: the median move of all cells.
         kernels: of the reference kernels; null where they are unknown.
         cells: one each, in the order of the moves.
-        common: what all together did beyond the kernels; null for fewer cells than make a session.
+        common: what all together did beyond the kernels; null for fewer cells than make a session,
+            and where they are normalised: by how much unlike machines differ is not known.
         spread: standard deviation between cells of what they did beyond the shift; null likewise.
         normalised: the shift is of times divided by the kernels'.
     """
@@ -128,14 +129,15 @@ def session_of(moves: Sequence[Move], *, normalise: bool = False) -> Session:
     """The session that these cells were measured in; moves: at least one.
 
     Args:
-        normalise: times are divided by the kernels' before anything else; every move has them.
+        normalise: times are divided by the kernels' before anything else; every move has them, and
+            there are enough for a session.
     """
     values = [each.time - _kernels(each) if normalise else each.time for each in moves]
     shift = statistics.median(values)
     known = [each.kernels for each in moves if each.kernels is not None]
     kernels = statistics.fmean(known) if known else None
     if len(moves) < FEWEST_CELLS:
-        cells = tuple(_alone(each, normalise) for each in moves)
+        cells = tuple(map(_alone, moves))
         return Session(shift, kernels, cells, None, None, normalise)
     spread, freedom = _spread([value - shift for value in values])
     cells = tuple(
@@ -148,7 +150,7 @@ def session_of(moves: Sequence[Move], *, normalise: bool = False) -> Session:
         )
         for value, move in zip(values, moves, strict=True)
     )
-    common = _common(moves, shift, kernels, spread, normalise)
+    common = None if normalise else _common(moves, shift, kernels, spread)
     return Session(shift, kernels, cells, common, spread, normalise)
 
 
@@ -179,18 +181,16 @@ def _spread(residuals: Sequence[float]) -> tuple[float, float]:
     return spread, min(total, MOST_FREEDOM)
 
 
-def _alone(move: Move, normalise: bool) -> Excess:
+def _alone(move: Move) -> Excess:
     """A cell without a rest to compare it with: sessions differ, and so does it."""
-    least = _least(_yardsticks(move, normalise))
+    least = _least(_yardsticks(move, normalise=False))
     error = math.hypot(_of_two(SESSION_SPREAD), _of_two(PROCESS_SPREAD), move.error)
     return Excess(least, error, math.inf, math.log1p(move.margin), least)
 
 
-def _common(
-    moves: Sequence[Move], shift: float, kernels: float | None, spread: float, normalise: bool
-) -> Excess:
-    """All together; normalised, the shift is less the kernels' already."""
-    least = shift if normalise else _least((shift, shift - (kernels or 0.0)))
+def _common(moves: Sequence[Move], shift: float, kernels: float | None, spread: float) -> Excess:
+    """All together, against what sessions differ by."""
+    least = _least((shift, shift - (kernels or 0.0)))
     own = spread * math.sqrt(_MEDIAN_VARIANCE / len(moves))
     error = math.hypot(_of_two(SESSION_SPREAD), own)
     margin = max(math.log1p(each.margin) for each in moves)

@@ -121,9 +121,10 @@ def _notes(
     if not cells.pairs:
         return
     if normalise and match.differing:
-        yield f"Compared in spite of unlike machines: {'; '.join(match.differing)}."
-    if normalise:
-        yield f"{PEAK} is not compared under --normalise unless the machines are alike."
+        yield (
+            f"Compared in spite of unlike machines: {'; '.join(match.differing)}. {PEAK} is not "
+            "compared: no kernel tells how memory differs."
+        )
     if match.partial:
         yield f"Taken for the same: {'; '.join(match.partial)}."
     if match.unknown:

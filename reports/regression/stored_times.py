@@ -17,7 +17,7 @@ from .finding import (
 )
 from .margins import Margins
 from .reference_speed import Place, moved
-from .session import Excess, Judged, Move, Session, judge_all, session_of
+from .session import FEWEST_CELLS, Excess, Judged, Move, Session, judge_all, session_of
 from .stored_cells import Matched
 from .stored_counts import place_of, seconds_of
 
@@ -57,9 +57,14 @@ def compared_times(
     moves = [(p, _move(p, kernels, margins, normalise)) for p in pairs if not _is_same(p)]
     unknown = [pair for pair, move in moves if normalise and move.kernels is None]
     known = [(pair, move) for pair, move in moves if not (normalise and move.kernels is None)]
-    groups = _groups(known, normalise)
+    groups, too_few = _groups(known, normalise)
     return Times(
-        findings=(*_same_findings(same), *_without_kernels(unknown), *_findings(groups)),
+        findings=(
+            *_same_findings(same),
+            *_without_kernels(unknown),
+            *_too_few(too_few),
+            *_findings(groups),
+        ),
         notes=tuple(_notes(groups, len(same), normalise)),
         sessions=tuple(_as_dict(each) for each in groups),
     )
@@ -121,11 +126,16 @@ def _error(base: KnownMedian, new: KnownMedian) -> float:
     return math.log(ratio.high / ratio.low) / _SIGMAS
 
 
-def _groups(known: Sequence[tuple[Matched, Move]], normalise: bool) -> list[TimedGroup]:
+def _groups(
+    known: Sequence[tuple[Matched, Move]], normalise: bool
+) -> tuple[list[TimedGroup], list[Matched]]:
+    """The groups, and the cells that are too few to be normalised: unlike machines differ in
+    unknown ways, so that only other cells tell what one did."""
     grouped: dict[str, list[tuple[Matched, Move]]] = {}
     for pair, move in known:
         grouped.setdefault(_group_words(pair), []).append((pair, move))
-    return [
+    least = FEWEST_CELLS if normalise else 1
+    found = [
         TimedGroup(
             words,
             tuple(pair for pair, _ in members),
@@ -133,7 +143,16 @@ def _groups(known: Sequence[tuple[Matched, Move]], normalise: bool) -> list[Time
             session_of([move for _, move in members], normalise=normalise),
         )
         for words, members in grouped.items()
+        if len(members) >= least
     ]
+    few = [pair for members in grouped.values() if len(members) < least for pair, _ in members]
+    return found, few
+
+
+def _too_few(pairs: Sequence[Matched]) -> Iterator[Finding]:
+    for pair in pairs:
+        reason = f"fewer than {FEWEST_CELLS} cells: unlike machines leave nothing to compare with"
+        yield _time(pair, INCOMPARABLE, reason=reason)
 
 
 def _group_words(pair: Matched) -> str:
@@ -192,7 +211,7 @@ def _numbers(excess: Excess, judged: Judged, margin: float) -> dict[str, Any]:
 
 def _reason(session: Session, move: Move) -> str:
     """What was measured, and what of it is the session's."""
-    if session.common is None:
+    if session.spread is None:
         return f"as measured {math.expm1(move.time):+.1%}; too few cells to tell the session's part"
     return f"as measured {math.expm1(move.time):+.1%}; {_session_words(session)}"
 
@@ -211,10 +230,10 @@ def _notes(groups: Sequence[TimedGroup], same: int, normalise: bool) -> Iterator
         yield f"{same} times are the same measurement on both sides, not a second one."
     for group in groups:
         place = f"{group.words}: " if group.words else ""
-        if group.session.common is None:
+        if group.session.spread is None:
             yield (
-                f"{place}fewer than 5 cells have no rest to be compared with: only changes beyond "
-                "what whole sessions differ by are found."
+                f"{place}fewer than {FEWEST_CELLS} cells have no rest to be compared with: only "
+                "changes beyond what whole sessions differ by are found."
             )
         else:
             yield (

@@ -268,6 +268,21 @@ def test_a_cell_is_divided_by_the_kernel_that_bounds_it(tmp_path: Path) -> None:
     assert not verdicts(answer, "time") & {"regressed", "improved"}
 
 
+def test_unlike_machines_as_wholes_are_not_judged(tmp_path: Path) -> None:
+    """That all cells take five times as long as their kernels say is a note; four cells alone are
+    incomparable."""
+    base = machines.study(kernels=machines.kernels(1e11, 2e10, 1e-6))
+    new = noisy(
+        5.0, kernels=machines.kernels(1e11, 2e10, 1e-6), environment={"cpu_model": "Another CPU"}
+    )
+    answer = checked(tmp_path, base, new, normalise=True)
+    assert not verdicts(answer, "time") & {"regressed", "improved"}
+    assert any("all cells +400.0% after division" in note for note in answer.notes)
+    for study in (base, new):
+        study["benchmarks"] = study["benchmarks"][:4]
+    assert verdicts(checked(tmp_path, base, new, normalise=True), "time") == {"incomparable"}
+
+
 def test_without_kernels_nothing_is_normalised(tmp_path: Path) -> None:
     """Times are incomparable, with the reason."""
     new = noisy(1.001, environment={"cpu_model": "Another CPU"})
