@@ -97,9 +97,9 @@ def _moderated(
     return Paired(math.fsum(values) / n, math.sqrt(max(variance, floor) / n), freedom, n)
 
 
-def holm(p_values: Mapping[str, float]) -> dict[str, float]:
+def holm(p_values: Mapping[Key, float]) -> dict[Key, float]:
     """Adjusted p values that hold for all together (Holm 1979)."""
-    adjusted: dict[str, float] = {}
+    adjusted: dict[Key, float] = {}
     highest = 0.0
     for place, (name, p) in enumerate(sorted(p_values.items(), key=lambda item: item[1])):
         highest = max(highest, min(1.0, p * (len(p_values) - place)))

@@ -1,0 +1,150 @@
+"""What trios of processes say of the head, and which trio is to be measured next.
+
+A state machine without a state: after each trio all that was measured is given, and the answer is
+what to measure next or, in the end, the findings. The levels are in `paired_rules`.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from .contrasts import Question, contrasts
+from .finding import Finding
+from .margins import Margins
+from .moderated import Pair, estimated, priors
+from .paired_findings import canary_reasons, findings
+from .paired_rules import (
+    Looks,
+    Test,
+    Tests,
+    canary_tests,
+    confirming_looks,
+    confirming_tests,
+    first_looks,
+    head_tests,
+)
+from .trio import Cell, Trio, logs_of
+
+__all__ = ["Cell", "Decision", "Trio", "decide"]
+
+MEASURE, CONFIRM, DONE = "measure", "confirm", "done"
+
+
+@dataclass(frozen=True)
+class Decision:
+    """Attributes:
+    step: `measure`: another trio, for `first`; `confirm`: a trio of fresh processes, for
+        `confirming`; or `done`.
+    cells: what that trio must measure; empty before the first one: all there are.
+    findings: once it is done: families first, the whole before its parts, then cells.
+    cannot_tell: why nothing is called changed, as the base seems to differ from itself.
+    """
+
+    step: str
+    cells: tuple[Cell, ...] = ()
+    findings: tuple[Finding, ...] = ()
+    cannot_tell: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class _Stage:
+    """What one set of trios says."""
+
+    pairs: Mapping[Question, Pair]
+    tests: Tests
+    canary: Tests
+
+
+def decide(
+    first: Sequence[Trio],
+    confirming: Sequence[Trio],
+    *,
+    margins: Margins,
+    most: int,
+    ended: bool = False,
+) -> Decision:
+    """What to do after these trios.
+
+    Args:
+        most: trios in all; at least four and the four that are kept for confirming are measured
+            where they are needed.
+        ended: no more can be measured: verdicts with what there is.
+    """
+    looks = first_looks(most)
+    if not ended and not confirming and not looks.has(len(first)):
+        return Decision(MEASURE, tuple(sorted(first[-1].cells)) if first else ())
+    stage = _first_stage(first, margins, looks)
+    flagged = {question for question, test in stage.tests.items() if test.flagged}
+    fresh_looks = confirming_looks(most, len(first))
+    seen = confirming if ended else confirming[: fresh_looks.reached(len(confirming))]
+    fresh = _confirming_stage(first, seen, flagged, margins, fresh_looks, looks)
+    canaries = canary_reasons((stage.canary, fresh.canary))
+    if not (ended or canaries):
+        wanted = _open_cells(stage, flagged) if not confirming else ()
+        if wanted and len(first) < looks.last:
+            return Decision(MEASURE, wanted)
+        wanted = _unconfirmed(stage, fresh, flagged)
+        if wanted and len(confirming) < fresh_looks.last:
+            return Decision(CONFIRM, wanted)
+    seconds = {question: pair.contrast.seconds for question, pair in stage.pairs.items()}
+    found = findings(seconds, stage.tests, fresh.tests, first, canary_flagged=bool(canaries))
+    return Decision(DONE, (), found, canaries)
+
+
+def _first_stage(first: Sequence[Trio], margins: Margins, looks: Looks) -> _Stage:
+    asked = contrasts(logs_of(first))
+    pairs = estimated(asked, priors(asked))
+    share = len(looks.at) / (len(looks.at) + 1)  # one more for the fresh trios
+    return _Stage(
+        pairs, head_tests(pairs, margins, looks), canary_tests(pairs, margins, looks, share)
+    )
+
+
+def _confirming_stage(
+    first: Sequence[Trio],
+    confirming: Sequence[Trio],
+    flagged: set[Question],
+    margins: Margins,
+    looks: Looks,
+    first_looks: Looks,
+) -> _Stage:
+    """Fresh means, under the priors of the first trios: two processes tell little of a spread."""
+    known = priors(contrasts(logs_of(first)))
+    asked = [each for each in contrasts(logs_of(confirming)) if each.question in flagged]
+    pairs = estimated(asked, known)
+    share = 1 / (len(first_looks.at) + 1)
+    return _Stage(
+        pairs, confirming_tests(pairs, margins, looks), canary_tests(pairs, margins, looks, share)
+    )
+
+
+def _open_cells(stage: _Stage, flagged: set[Question]) -> tuple[Cell, ...]:
+    """All cells of a family and pass while one of its questions is open; a family that is flagged
+    as a whole goes on to be confirmed."""
+    closed = {each.group for each in flagged if each.depth is None and each.part is None}
+    groups = {q.group for q, test in stage.tests.items() if test.open} - closed
+    return _cells(stage.pairs, groups)
+
+
+def _unconfirmed(stage: _Stage, fresh: _Stage, flagged: set[Question]) -> tuple[Cell, ...]:
+    """Cells of what was flagged, of each family and pass of which something may yet be confirmed."""
+    done = {q for q, test in fresh.tests.items() if not _may_confirm(stage, q, test)}
+    groups = {question.group for question in flagged - done}
+    asked = {question for question in flagged if question.group in groups}
+    whole = {question.group for question in asked if question.depth is None}
+    cells = {_cell(question) for question in asked if question.depth is not None}
+    return tuple(sorted(cells | set(_cells(stage.pairs, whole))))
+
+
+def _may_confirm(stage: _Stage, question: Question, test: Test) -> bool:
+    """Not yet confirmed, on the same side as it was, and likely enough to be."""
+    same_side = test.estimate.mean * stage.tests[question].estimate.mean > 0
+    return not test.flagged and same_side and test.may_flag()
+
+
+def _cells(pairs: Mapping[Question, Pair], groups: set[tuple[str, str]]) -> tuple[Cell, ...]:
+    return tuple(sorted(_cell(q) for q in pairs if q.depth is not None and q.group in groups))
+
+
+def _cell(question: Question) -> Cell:
+    assert question.depth is not None
+    return Cell(question.family, question.depth, question.pass_)
