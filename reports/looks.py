@@ -4,6 +4,7 @@ import math
 from functools import cache
 
 import numpy as np
+from scipy.special import ndtr
 from scipy.stats import norm
 
 _DRAWS = 100_000
@@ -35,4 +36,4 @@ def chance(lead: float, needed: float, growth: float) -> float:
     """
     if growth <= 1:
         return float(lead >= needed)
-    return float(norm.sf((needed - lead * math.sqrt(growth)) / math.sqrt(growth - 1)))
+    return float(ndtr((lead * math.sqrt(growth) - needed) / math.sqrt(growth - 1)))

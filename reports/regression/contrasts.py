@@ -52,12 +52,15 @@ class Contrast:
 def contrasts(logs: Logs) -> tuple[Contrast, ...]:
     """Of all families, then of all cells that were measured on both sides in two trios or more."""
     heads, canaries = logs.heads, logs.canaries
+    seconds = _seconds(logs)
     counts = np.isfinite(heads).sum(axis=0)
     used = [place for place in range(len(logs.cells)) if counts[place] >= 2]
     used.sort(key=lambda place: (_group(logs.cells[place]), logs.cells[place].depth))
     groups = [list(places) for _, places in groupby(used, lambda i: _group(logs.cells[i]))]
-    families = (each for places in groups for each in _family(logs, heads, canaries, places))
-    cells = (_cell(logs, heads, canaries, place) for place in used)
+    families = (
+        each for places in groups for each in _family(logs, heads, canaries, seconds, places)
+    )
+    cells = (_cell(logs, heads, canaries, seconds, place) for place in used)
     return (*families, *cells)
 
 
@@ -65,17 +68,19 @@ def _group(cell: Cell) -> tuple[str, str]:
     return cell.family, cell.pass_
 
 
-def _cell(logs: Logs, heads: Array, canaries: Array, place: int) -> Contrast:
+def _cell(logs: Logs, heads: Array, canaries: Array, seconds: Array, place: int) -> Contrast:
     cell = logs.cells[place]
     return Contrast(
         Question(cell.family, cell.pass_, cell.depth),
         _known(heads[:, place]),
         _known(canaries[:, place]),
-        seconds=_seconds(logs, [place])[0],
+        seconds=float(seconds[place]),
     )
 
 
-def _family(logs: Logs, heads: Array, canaries: Array, places: list[int]) -> Iterator[Contrast]:
+def _family(
+    logs: Logs, heads: Array, canaries: Array, seconds: Array, places: list[int]
+) -> Iterator[Contrast]:
     """Of the depths that never failed more often than the others, if these are two or more."""
     counts = np.isfinite(heads[:, places]).sum(axis=0)
     whole = [place for place, n in zip(places, counts, strict=True) if n == counts.max()]
@@ -85,19 +90,20 @@ def _family(logs: Logs, heads: Array, canaries: Array, places: list[int]) -> Ite
         return
     yield Contrast(Question(family, pass_), _known(head.mean(axis=1)), _known(canary.mean(axis=1)))
     depths = [logs.cells[place].depth for place in whole]
-    for part, (seconds, weights) in parts_of(depths, np.array(_seconds(logs, whole))).items():
+    for part, (base, weights) in parts_of(depths, seconds[whole]).items():
         yield Contrast(
             Question(family, pass_, part=part),
             _known(np.expm1(head) @ weights),
             _known(np.expm1(canary) @ weights),
             relative=True,
-            seconds=seconds,
+            seconds=base,
         )
 
 
-def _seconds(logs: Logs, places: list[int]) -> list[float]:
-    """The base's geometric means."""
-    means: list[float] = np.exp(np.nanmean(logs.reference[:, places], axis=0)).tolist()
+def _seconds(logs: Logs) -> Array:
+    """The base's geometric means by cell; NaN where it never had one."""
+    counts = np.isfinite(logs.reference).sum(axis=0)
+    means: Array = np.exp(np.nansum(logs.reference, axis=0) / np.where(counts, counts, np.nan))
     return means
 
 

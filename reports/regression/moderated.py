@@ -5,7 +5,7 @@ the base against itself counts as much as the head against the base.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -106,7 +106,7 @@ def priors(contrasts: Sequence[Contrast]) -> dict[str, Prior]:
     return {name: prior_of(spreads) for name, spreads in kinds.items()}
 
 
-def estimated(contrasts: Sequence[Contrast], known: dict[str, Prior]) -> dict[Question, Pair]:
+def estimated(contrasts: Sequence[Contrast], known: Mapping[str, Prior]) -> dict[Question, Pair]:
     """Each question's estimates, under the priors of its kind."""
     return {
         each.question: Pair(

@@ -7,6 +7,7 @@ what to measure next or, in the end, the findings. The levels are in `paired_rul
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from ..moderation import Prior
 from .contrasts import Question, contrasts
 from .finding import Finding
 from .margins import Margins
@@ -49,9 +50,14 @@ class Decision:
 class _Stage:
     """What one set of trios says."""
 
+    known: Mapping[str, Prior]
     pairs: Mapping[Question, Pair]
     tests: Tests
     canary: Tests
+
+    @property
+    def flagged(self) -> set[Question]:
+        return {question for question, test in self.tests.items() if test.flagged}
 
 
 def decide(
@@ -73,16 +79,15 @@ def decide(
     if not ended and not confirming and not looks.has(len(first)):
         return Decision(MEASURE, tuple(sorted(first[-1].cells)) if first else ())
     stage = _first_stage(first, margins, looks)
-    flagged = {question for question, test in stage.tests.items() if test.flagged}
     fresh_looks = confirming_looks(most, len(first))
     seen = confirming if ended else confirming[: fresh_looks.reached(len(confirming))]
-    fresh = _confirming_stage(first, seen, flagged, margins, fresh_looks, looks)
+    fresh = _confirming_stage(stage, seen, margins, fresh_looks, 1 / (len(looks.at) + 1))
     canaries = canary_reasons((stage.canary, fresh.canary))
     if not (ended or canaries):
-        wanted = _open_cells(stage, flagged) if not confirming else ()
+        wanted = _open_cells(stage) if not confirming else ()
         if wanted and len(first) < looks.last:
             return Decision(MEASURE, wanted)
-        wanted = _unconfirmed(stage, fresh, flagged)
+        wanted = _unconfirmed(stage, fresh)
         if wanted and len(confirming) < fresh_looks.last:
             return Decision(CONFIRM, wanted)
     seconds = {question: pair.contrast.seconds for question, pair in stage.pairs.items()}
@@ -92,44 +97,37 @@ def decide(
 
 def _first_stage(first: Sequence[Trio], margins: Margins, looks: Looks) -> _Stage:
     asked = contrasts(logs_of(first))
-    pairs = estimated(asked, priors(asked))
+    known = priors(asked)
+    pairs = estimated(asked, known)
     share = len(looks.at) / (len(looks.at) + 1)  # one more for the fresh trios
-    return _Stage(
-        pairs, head_tests(pairs, margins, looks), canary_tests(pairs, margins, looks, share)
-    )
+    canary = canary_tests(pairs, margins, looks, share)
+    return _Stage(known, pairs, head_tests(pairs, margins, looks), canary)
 
 
 def _confirming_stage(
-    first: Sequence[Trio],
-    confirming: Sequence[Trio],
-    flagged: set[Question],
-    margins: Margins,
-    looks: Looks,
-    first_looks: Looks,
+    stage: _Stage, trios: Sequence[Trio], margins: Margins, looks: Looks, share: float
 ) -> _Stage:
-    """Fresh means, under the priors of the first trios: two processes tell little of a spread."""
-    known = priors(contrasts(logs_of(first)))
-    asked = [each for each in contrasts(logs_of(confirming)) if each.question in flagged]
-    pairs = estimated(asked, known)
-    share = 1 / (len(first_looks.at) + 1)
-    return _Stage(
-        pairs, confirming_tests(pairs, margins, looks), canary_tests(pairs, margins, looks, share)
-    )
+    """Fresh means of what was flagged, under the priors of the first trios: two processes tell
+    little of a spread. share: of the canary's level."""
+    asked = [each for each in contrasts(logs_of(trios)) if each.question in stage.flagged]
+    pairs = estimated(asked, stage.known)
+    canary = canary_tests(pairs, margins, looks, share)
+    return _Stage(stage.known, pairs, confirming_tests(pairs, margins, looks), canary)
 
 
-def _open_cells(stage: _Stage, flagged: set[Question]) -> tuple[Cell, ...]:
+def _open_cells(stage: _Stage) -> tuple[Cell, ...]:
     """All cells of a family and pass while one of its questions is open; a family that is flagged
     as a whole goes on to be confirmed."""
-    closed = {each.group for each in flagged if each.depth is None and each.part is None}
+    closed = {each.group for each in stage.flagged if each.depth is None and each.part is None}
     groups = {q.group for q, test in stage.tests.items() if test.open} - closed
     return _cells(stage.pairs, groups)
 
 
-def _unconfirmed(stage: _Stage, fresh: _Stage, flagged: set[Question]) -> tuple[Cell, ...]:
-    """Cells of what was flagged, of each family and pass of which something may yet be confirmed."""
+def _unconfirmed(stage: _Stage, fresh: _Stage) -> tuple[Cell, ...]:
+    """Cells of what was flagged, of each family and pass where something may yet be confirmed."""
     done = {q for q, test in fresh.tests.items() if not _may_confirm(stage, q, test)}
-    groups = {question.group for question in flagged - done}
-    asked = {question for question in flagged if question.group in groups}
+    groups = {question.group for question in stage.flagged - done}
+    asked = {question for question in stage.flagged if question.group in groups}
     whole = {question.group for question in asked if question.depth is None}
     cells = {_cell(question) for question in asked if question.depth is not None}
     return tuple(sorted(cells | set(_cells(stage.pairs, whole))))

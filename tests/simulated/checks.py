@@ -27,6 +27,7 @@ class Noise:
         between: of a process in each cell; common: of a process in all of them.
         drift: by how much the machine slows over 20 trios; walk: from round to round, in steps.
         job: of a whole job, for baselines of another one.
+        loud: times as much between processes in the first family.
     """
 
     within: float = 0.03
@@ -35,6 +36,7 @@ class Noise:
     drift: float = 0.2
     walk: float = 0.01
     job: float = 0.15
+    loud: float = 1.0
     rounds: int = 15
 
 
@@ -54,6 +56,12 @@ class Grid:
         names = [f"family{number}" for number in range(self.families)]
         return tuple(Cell(f, d, p) for f in names for p in self.passes for d in self.depths)
 
+    def with_slower(self, by: float, *changed: Cell) -> "Grid":
+        """The same with these cells of the head slower."""
+        return Grid(self.families, self.depths, self.passes, dict.fromkeys(changed, by))
+
+
+FIRST = "family0"
 
 LARGE = Grid(6, (2, 4, 8, 16, 32), ("forward", "step"))
 SMALL = Grid(2, (2, 4, 8, 16), ("step",))
@@ -69,6 +77,7 @@ class Session:
         self._trios, self._walked = 0, 0.0
         cells = grid.cells
         self._truth = np.log([OVERHEAD_SECONDS + SECONDS_A_LAYER * cell.depth for cell in cells])
+        self._loudness = [noise.loud if cell.family == FIRST else 1.0 for cell in cells]
         self._slower = np.log1p([grid.slower.get(cell, 0.0) for cell in cells])
 
     def rounds(self) -> Array:
@@ -76,7 +85,7 @@ class Session:
         noise, draw = self.noise, self._generator
         shape = (3, noise.rounds, len(self.grid.cells))
         logs = draw.standard_t(3, shape) * (noise.within / np.sqrt(3)) + self._drifted(shape)
-        logs += noise.between * draw.standard_normal((3, 1, shape[2]))
+        logs += noise.between * self._loudness * draw.standard_normal((3, 1, shape[2]))
         logs += noise.common * draw.standard_normal((3, 1, 1))
         logs[2] += self._slower
         self._trios += 1
@@ -121,10 +130,10 @@ class Checked:
         return self.first + self.confirming
 
     @property
-    def regressed(self) -> frozenset[tuple[str, str, int | None]]:
-        """Family, pass and depth of what regressed; depth null: of the family."""
+    def regressed(self) -> frozenset[tuple[str, str | None]]:
+        """Families and passes of which anything regressed."""
         found = (each for each in self.decision.findings if each.verdict == REGRESSED)
-        return frozenset((each.family, each.pass_ or "", each.depth) for each in found)
+        return frozenset((each.family, each.pass_) for each in found)
 
 
 def checked(session: Session, most: int) -> Checked:
