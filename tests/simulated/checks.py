@@ -77,7 +77,7 @@ class Session:
         self._trios, self._walked = 0, 0.0
         cells = grid.cells
         self._truth = np.log([OVERHEAD_SECONDS + SECONDS_A_LAYER * cell.depth for cell in cells])
-        self._loudness = [noise.loud if cell.family == FIRST else 1.0 for cell in cells]
+        self._loudness = np.array([noise.loud if c.family == FIRST else 1.0 for c in cells])
         self._slower = np.log1p([grid.slower.get(cell, 0.0) for cell in cells])
 
     def rounds(self) -> Array:
