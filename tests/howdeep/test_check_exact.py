@@ -255,7 +255,7 @@ def test_less_must_be_accepted_too(
     ]
     accepted = json.loads(check(tmp_path / "head", "--accept", "--json").stdout)
     assert (
-        "accepted: net.py:build/depth 2 operators_forward 9 -> 7: aten.clone -2 "
+        "accepted: net.py:build/depth 2 operators_forward 10 -> 8: aten.clone -2 "
         "(-1 operator a layer)" in accepted["notes"]
     )
     assert check(tmp_path / "head", "--exact").exit_code == 0
