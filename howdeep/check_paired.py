@@ -105,7 +105,7 @@ class _Session:
             self._measure(decision, chance)
             longest = max(longest, time.monotonic() - start)
             if len(self.first) == 1:  # decided once, by nothing that was found
-                self.most = min(MOST_TRIOS, 1 + int(self._left / longest))
+                self.most = max(1, min(MOST_TRIOS, 1 + int(self._left / longest)))
                 self._check_there()
             decision = self._decided()
         return decision

@@ -108,7 +108,9 @@ def _commit(top: Path, revision: str) -> str:
 def _head(top: Path) -> tuple[str, str]:
     """A commit of the working tree as it is, and what it is in words."""
     last = _git(top, "rev-parse", "HEAD")
-    stash = _git(top, "stash", "create")
+    changed = _git(top, "status", "--porcelain", "--untracked-files=no", "--ignore-submodules")
+    # Without a change it ends with 0 or 1, as old as the index is.
+    stash = _git(top, "stash", "create") if changed else ""
     untracked = _untracked(top)
     if not stash and not untracked:
         return last, f"{last[:12]}"
