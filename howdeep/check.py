@@ -94,6 +94,31 @@ def check(
     json_: Annotated[
         bool, typer.Option("--json", help="Print one JSON object and nothing else.")
     ] = False,
+    markdown: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="FILE",
+            help="Also write the answer as Markdown, at the end of GITHUB_STEP_SUMMARY if it is "
+            "that file; - prints it, and nothing else. Repeatable.",
+            show_default=False,
+        ),
+    ] = None,
+    annotations: Annotated[
+        bool,
+        typer.Option(
+            "--annotations", help="Also annotate the run on GitHub, through standard error."
+        ),
+    ] = False,
+    junit: Annotated[Path | None, typer.Option(help="Also write JUnit XML.")] = None,
+    export: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="FORMAT=FILE",
+            help="Also write the new values for a dashboard: github-action-benchmark (its "
+            "customSmallerIsBetter) or bencher. Repeatable.",
+            show_default=False,
+        ),
+    ] = None,
 ) -> None:
     """Check for regressions: exact counts, time and memory against a revision, or two studies.
 
@@ -103,9 +128,11 @@ def check(
     from reports.errors import InputError
     from reports.regression.finding import together
 
+    from .check_outputs import outputs, write_all
     from .check_settings import read, typed
 
     try:
+        asked = outputs(markdown or [], junit, export or [])
         settings = typed(
             read(Path.cwd()),
             families=tuple(family) if family else None,
@@ -126,7 +153,13 @@ def check(
         answer = together(answers)
     except (InputError, SpecError, OSError) as error:
         fail("check", str(error))
-    _show(answer, json_=json_)
+    _show(answer, json_=json_, markdown="-" in (markdown or []))
+    if annotations:
+        _annotate(answer)
+    try:
+        write_all(answer, asked)
+    except OSError as error:
+        fail("check", str(error))
     raise typer.Exit(answer.strict_exit_code if strict else answer.exit_code)
 
 
@@ -168,12 +201,23 @@ def _margins(given: list[str]) -> Margins | None:
     return Margins(parse_margins(pairs, "--margin")) if pairs else None
 
 
-def _show(answer: Answer, *, json_: bool) -> None:
+def _show(answer: Answer, *, json_: bool, markdown: bool) -> None:
+    from reports.regression.blocks import check_blocks, check_markdown
+    from reports.text import print_blocks
+
     tolerate(sys.stdout)
     if json_:
         typer.echo(json.dumps(answer.as_dict(), indent=2, allow_nan=False))
-        return
-    from reports.regression.blocks import check_blocks
-    from reports.text import print_blocks
+    elif markdown:
+        typer.echo(check_markdown(answer), nl=False)
+    else:
+        print_blocks(check_blocks(answer), sys.stdout)
 
-    print_blocks(check_blocks(answer), sys.stdout)
+
+def _annotate(answer: Answer) -> None:
+    """On standard error, which GitHub's runner reads too: standard output may hold JSON."""
+    from reports.regression.annotations import annotations
+
+    tolerate(sys.stderr)
+    for line in annotations(answer):
+        typer.echo(line, err=True)

@@ -16,7 +16,7 @@ from .block import Block
 from .blocks import blocks
 from .findings import Findings
 from .labels import escaped, shortened, visible
-from .trim import fitted
+from .trim import MOST_CHARACTERS, fitted
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -108,10 +108,16 @@ def markdown(findings: Findings, pictures: Sequence[tuple[str, str]] = ()) -> st
 
 
 def markdown_of(
-    title: str, drawn: Sequence[Block], pictures: Sequence[tuple[str, str]] = ()
+    title: str,
+    drawn: Sequence[Block],
+    pictures: Sequence[tuple[str, str]] = (),
+    *,
+    most: int = MOST_CHARACTERS,
+    whole: str = "howdeep report --html",
 ) -> str:
     """Blocks as Markdown under a title; see `trim` for what does not fit."""
-    return fitted(title, [*((block.heading, _markdown_block(block)) for block in drawn), *pictures])
+    parts = [*((block.heading, _markdown_block(block)) for block in drawn), *pictures]
+    return fitted(title, parts, most, whole)
 
 
 def _markdown_block(block: Block) -> str:

@@ -17,15 +17,21 @@ _RESERVED = 600
 """Characters kept for the line that says what was left out."""
 
 
-def fitted(title: str, parts: Sequence[tuple[str, str]], most: int = MOST_CHARACTERS) -> str:
+def fitted(
+    title: str,
+    parts: Sequence[tuple[str, str]],
+    most: int = MOST_CHARACTERS,
+    whole: str = "howdeep report --html",
+) -> str:
     """The parts under a title, as many as fit, in their order.
 
     Args:
         parts: the name and the Markdown of each.
+        whole: the command that shows what was left out, too.
     """
-    whole = _joined(title, [text for _, text in parts])
-    if len(whole) <= most:
-        return whole
+    all_parts = _joined(title, [text for _, text in parts])
+    if len(all_parts) <= most:
+        return all_parts
     kept, left_out, room = [], [], most - _RESERVED - len(title)
     for name, text in parts:
         if len(text) + 2 <= room:
@@ -33,16 +39,13 @@ def fitted(title: str, parts: Sequence[tuple[str, str]], most: int = MOST_CHARAC
             room -= len(text) + 2
         else:
             left_out.append(name)
-    return _joined(title, [*kept, _left_out(left_out, most)])
+    return _joined(title, [*kept, _left_out(left_out, most, whole)])
 
 
-def _left_out(names: Sequence[str], most: int) -> str:
+def _left_out(names: Sequence[str], most: int, whole: str) -> str:
     named = ", ".join(escaped(shortened(name)) for name in names[:NAMED])
     more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
-    return (
-        f"Left out, to fit {most:,} characters: {named}{more}. "
-        "`howdeep report --html` shows everything."
-    )
+    return f"Left out, to fit {most:,} characters: {named}{more}. `{whole}` shows everything."
 
 
 def _joined(title: str, texts: Sequence[str]) -> str:

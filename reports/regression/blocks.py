@@ -1,23 +1,126 @@
-"""The answer of a check as headings, tables and sentences, for the terminal and Markdown."""
+"""The answer of a check as headings, tables and sentences, for the terminal and Markdown.
 
-from ..block import Block, Column, header_and_rows, number
-from .finding import VERDICTS, Answer, Finding
+The verdict comes first, then what asks for an action, the worst first; the rest is counted.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+from ..block import Block, Column, header_and_rows
+from ..labels import shortened
+from ..text import markdown_of
+from ..trim import MOST_CHARACTERS
+from .finding import (
+    EXACT,
+    IMPROVED,
+    INCOMPARABLE,
+    INCONCLUSIVE,
+    MISSING,
+    NEW,
+    REGRESSED,
+    Answer,
+    Finding,
+)
+from .folding import Group, folded, named
+from .quantities import (
+    interval_words,
+    margin_words,
+    metric_words,
+    sides_and_change,
+)
+from .sentence import details, headline
+from .tally import tally_block
+
+MARKER = "<!-- howdeep check -->"
+"""The first line of the Markdown, unseen: by it a pull request's one comment is found again."""
+
+MOST_ROWS = 40
+"""Of a table, and of the reasons under it; JSON holds all."""
+
+MOST_PLACES = 6
+"""Named of those that share a verdict and a reason."""
+
+LONGEST_REASON = 400
+"""Characters."""
 
 
 def check_blocks(answer: Answer) -> tuple[Block, ...]:
     """What was found, the worst first."""
-    ranked = sorted(answer.findings, key=lambda each: VERDICTS.index(each.verdict))
-    header, rows = header_and_rows(_COLUMNS, ranked)
-    return (Block(f"{answer.new} against {answer.base}", header, rows, items=answer.notes),)
+    shown = replace(answer, findings=named(answer.findings))
+    return tuple(block for block in _blocks(shown) if block is not None)
+
+
+def check_markdown(answer: Answer) -> str:
+    """The same as Markdown for a comment of a pull request; it begins with `MARKER`."""
+    blocks = check_blocks(answer)
+    room = MOST_CHARACTERS - len(MARKER) - 1
+    told = markdown_of("howdeep check", blocks, most=room, whole="howdeep check --json")
+    return f"{MARKER}\n{told}"
+
+
+def _blocks(answer: Answer) -> Iterator[Block | None]:
+    sides = f"{shortened(answer.new)} against {shortened(answer.base)}."
+    yield Block(headline(answer), paragraphs=(f"{details(answer)}.", sides))
+    yield _changes("Regressed", answer, REGRESSED)
+    yield _listed("Cannot be told", answer, (MISSING, INCOMPARABLE), answer.cannot_tell)
+    yield _changes("Improved", answer, IMPROVED)
+    yield _changes("Not decided", answer, INCONCLUSIVE)
+    yield _listed("New, with nothing to compare with", answer, (NEW,))
+    yield tally_block(answer.findings)
+    if answer.notes:
+        yield Block("Notes", items=answer.notes)
+
+
+def _changes(heading: str, answer: Answer, verdict: str) -> Block | None:
+    groups = folded(each for each in answer.findings if each.verdict == verdict)
+    if not groups:
+        return None
+    header, rows = header_and_rows(_COLUMNS, groups[:MOST_ROWS])
+    reasons = tuple(_reasons([group.finding for group in groups]))
+    return Block(heading, header, rows, captions=tuple(_captions(groups)), items=reasons)
+
+
+def _captions(groups: Sequence[Group]) -> Iterator[str]:
+    if len(groups) > MOST_ROWS:
+        yield f"… and {len(groups) - MOST_ROWS:,} more: howdeep check --json has all."
+    if any(group.finding.fails and group.finding.lane == EXACT for group in groups):
+        yield "If the exact counts are meant to change: howdeep check --accept."
+
+
+def _listed(
+    heading: str, answer: Answer, verdicts: tuple[str, ...], first: Sequence[str] = ()
+) -> Block | None:
+    """Findings without numbers: a line for each verdict and reason, with their places."""
+    found = [each for each in answer.findings if each.verdict in verdicts]
+    items = (*(shortened(each, LONGEST_REASON) for each in first), *_reasons(found, bare=True))
+    return Block(heading, items=items) if items else None
+
+
+def _reasons(findings: Sequence[Finding], *, bare: bool = False) -> Iterator[str]:
+    """`missing: mlp/depth 8/step time: the reason`; bare: also what gives no reason."""
+    alike: dict[tuple[str, str], list[Finding]] = {}
+    for each in findings:
+        if each.reason or bare:
+            alike.setdefault((each.verdict, each.reason), []).append(each)
+    kept = list(alike.items())[:MOST_ROWS]
+    for (verdict, reason), found in kept:
+        parts = (verdict if bare else "", _places(found), shortened(reason, LONGEST_REASON))
+        yield ": ".join(part for part in parts if part)
+    if len(alike) > len(kept):
+        yield f"… and {len(alike) - len(kept):,} more: howdeep check --json has all."
+
+
+def _places(findings: Sequence[Finding]) -> str:
+    named = [f"{each.place} {metric_words(each.metric)}" for each in findings[:MOST_PLACES]]
+    more = len(findings) - len(named)
+    return ", ".join(named) + (f" and {more:,} more" if more else "")
 
 
 _COLUMNS = (
-    Column("verdict", lambda each: each.verdict),
-    Column("where", lambda each: each.place),
-    Column("metric", lambda each: each.metric),
-    Column("change %", lambda each: _percent(each)),
+    Column("where", lambda each: each.finding.place),
+    Column("metric", lambda each: metric_words(each.finding.metric)),
+    Column("change", lambda each: sides_and_change(each.finding)),
+    Column("interval", lambda each: interval_words(each.finding)),
+    Column("let pass", lambda each: margin_words(each.finding.metric, each.finding.margin)),
+    Column("also at\ndepth", lambda each: ", ".join(str(depth) for depth in each.depths)),
 )
-
-
-def _percent(finding: Finding) -> str:
-    return number(finding.change, 0.01, "+.2f")
