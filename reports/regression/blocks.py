@@ -21,7 +21,7 @@ from .finding import (
     Answer,
     Finding,
 )
-from .folding import Group, folded, named
+from .folding import folded, named
 from .quantities import (
     interval_words,
     margin_words,
@@ -59,8 +59,7 @@ def check_markdown(answer: Answer) -> str:
 
 
 def _blocks(answer: Answer) -> Iterator[Block | None]:
-    sides = f"{shortened(answer.new)} against {shortened(answer.base)}."
-    yield Block(headline(answer), paragraphs=(f"{details(answer)}.", sides))
+    yield Block(headline(answer), paragraphs=tuple(_first_words(answer)))
     yield _changes("Regressed", answer, REGRESSED)
     yield _listed("Cannot be told", answer, (MISSING, INCOMPARABLE), answer.cannot_tell)
     yield _changes("Improved", answer, IMPROVED)
@@ -71,20 +70,22 @@ def _blocks(answer: Answer) -> Iterator[Block | None]:
         yield Block("Notes", items=answer.notes)
 
 
+def _first_words(answer: Answer) -> Iterator[str]:
+    yield f"{details(answer)}."
+    if any(each.fails and each.lane == EXACT for each in answer.findings):
+        yield "If the exact counts are meant to change: howdeep check --accept."
+    yield f"Base: {shortened(answer.base)}; new: {shortened(answer.new)}."
+
+
 def _changes(heading: str, answer: Answer, verdict: str) -> Block | None:
     groups = folded(each for each in answer.findings if each.verdict == verdict)
     if not groups:
         return None
     header, rows = header_and_rows(_COLUMNS, groups[:MOST_ROWS])
-    reasons = tuple(_reasons([group.finding for group in groups]))
-    return Block(heading, header, rows, captions=tuple(_captions(groups)), items=reasons)
-
-
-def _captions(groups: Sequence[Group]) -> Iterator[str]:
-    if len(groups) > MOST_ROWS:
-        yield f"… and {len(groups) - MOST_ROWS:,} more: howdeep check --json has all."
-    if any(group.finding.fails and group.finding.lane == EXACT for group in groups):
-        yield "If the exact counts are meant to change: howdeep check --accept."
+    more = len(groups) - MOST_ROWS
+    captions = (_more(more),) if more > 0 else ()
+    given = [group.finding for group in groups if group.finding.reason]
+    return Block(heading, header, rows, captions, items=tuple(_reasons(given)))
 
 
 def _listed(
@@ -92,22 +93,26 @@ def _listed(
 ) -> Block | None:
     """Findings without numbers: a line for each verdict and reason, with their places."""
     found = [each for each in answer.findings if each.verdict in verdicts]
-    items = (*(shortened(each, LONGEST_REASON) for each in first), *_reasons(found, bare=True))
+    items = (*(shortened(each, LONGEST_REASON) for each in first), *_reasons(found, verdicts))
     return Block(heading, items=items) if items else None
 
 
-def _reasons(findings: Sequence[Finding], *, bare: bool = False) -> Iterator[str]:
-    """`missing: mlp/depth 8/step time: the reason`; bare: also what gives no reason."""
+def _reasons(findings: Sequence[Finding], verdicts: Sequence[str] = ()) -> Iterator[str]:
+    """`missing: mlp/depth 8/step time: the reason`; with the verdict where there are several."""
     alike: dict[tuple[str, str], list[Finding]] = {}
     for each in findings:
-        if each.reason or bare:
-            alike.setdefault((each.verdict, each.reason), []).append(each)
+        alike.setdefault((each.verdict, each.reason), []).append(each)
     kept = list(alike.items())[:MOST_ROWS]
     for (verdict, reason), found in kept:
-        parts = (verdict if bare else "", _places(found), shortened(reason, LONGEST_REASON))
+        said = verdict if len(verdicts) > 1 else ""
+        parts = (said, _places(found), shortened(reason, LONGEST_REASON))
         yield ": ".join(part for part in parts if part)
     if len(alike) > len(kept):
-        yield f"… and {len(alike) - len(kept):,} more: howdeep check --json has all."
+        yield _more(len(alike) - len(kept))
+
+
+def _more(count: int) -> str:
+    return f"… and {count:,} more: howdeep check --json has all."
 
 
 def _places(findings: Sequence[Finding]) -> str:

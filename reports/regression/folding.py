@@ -64,7 +64,8 @@ def _groups(alike: Sequence[Finding]) -> Iterator[Group]:
         yield from (Group(each) for each in cells)
 
 
-def _rank(finding: Finding) -> tuple[bool, float]:
+def _rank(finding: Finding) -> tuple[bool, float, int, str]:
     """What changed without being a number, such as a shape, stands before all that is one."""
     change = finite(finding.change)
-    return not of_all_depths(finding), -(float("inf") if change is None else abs(change))
+    size = float("inf") if change is None else abs(change)
+    return not of_all_depths(finding), -size, finding.depth or 0, finding.place

@@ -95,8 +95,8 @@ def _mark(metric: str) -> str:
 
 
 def _plain(value: float | int | str | None) -> str:
-    if value is None:
-        return "none"
     if isinstance(value, str):
         return visible(value)
+    if value is None or not math.isfinite(value):
+        return "unknown"
     return f"{value:,}" if isinstance(value, int) else f"{value:,.6g}"
