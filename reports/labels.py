@@ -5,6 +5,7 @@ letters. A chart's legend has room for some forty of them.
 """
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Mapping
 
 LONGEST = 48
@@ -36,8 +37,9 @@ def shortened(text: str, most: int = LONGEST) -> str:
 def labels(names: Iterable[str]) -> Mapping[str, str]:
     """A short label for each name; names that are alike when shortened are numbered."""
     found: dict[str, str] = {}
+    alike: Counter[str] = Counter()
     for name in dict.fromkeys(names):
         short = shortened(name)
-        alike = sum(shortened(other) == short for other in found)
-        found[name] = f"{short} ({alike + 1})" if alike else short
+        alike[short] += 1
+        found[name] = f"{short} ({alike[short]})" if alike[short] > 1 else short
     return found

@@ -21,7 +21,7 @@ from .finding import (
     Answer,
     Finding,
 )
-from .folding import folded, named
+from .folding import Group, folded, named
 from .quantities import (
     interval_words,
     margin_words,
@@ -81,10 +81,11 @@ def _changes(heading: str, answer: Answer, verdict: str) -> Block | None:
     groups = folded(each for each in answer.findings if each.verdict == verdict)
     if not groups:
         return None
-    header, rows = header_and_rows(_COLUMNS, groups[:MOST_ROWS])
-    more = len(groups) - MOST_ROWS
+    lines = [line for group in groups for line in (group, *map(Group, group.parts))]
+    header, rows = header_and_rows(_COLUMNS, lines[:MOST_ROWS])
+    more = len(lines) - MOST_ROWS
     captions = (_more(more),) if more > 0 else ()
-    given = [group.finding for group in groups if group.finding.reason]
+    given = [line.finding for line in lines if line.finding.reason]
     return Block(heading, header, rows, captions, items=tuple(_reasons(given)))
 
 

@@ -37,7 +37,7 @@ def check_format(name: str) -> None:
 def smaller_is_better(findings: Sequence[Finding]) -> list[dict[str, Any]]:
     """`customSmallerIsBetter` of github-action-benchmark: accuracies become errors, and what is
     neither better nor worse, as the best depth, is left out. It refuses an empty list."""
-    return [_entry(each) for each in findings if each.metric != "best_depth"]
+    return [_entry(each) for each in findings if not each.metric.endswith("_depth")]
 
 
 def _entry(finding: Finding) -> dict[str, Any]:
@@ -70,7 +70,7 @@ def _unit(metric: str) -> tuple[str, int]:
         return "%", 100
     if metric.endswith("bytes"):
         return "bytes", 1
-    return ("FLOPs" if metric.startswith("flops") else "count"), 1
+    return ("FLOPs" if "flops" in metric else "count"), 1
 
 
 def bencher(findings: Sequence[Finding]) -> dict[str, dict[str, dict[str, float]]]:

@@ -11,10 +11,11 @@ from .quantities import finite
 
 @dataclass(frozen=True)
 class Group:
-    """A finding, and the cells that say the same of single depths."""
+    """A finding, and those that say the same of single depths or of parts of a family's time."""
 
     finding: Finding
     cells: tuple[Finding, ...] = ()
+    parts: tuple[Finding, ...] = ()
 
     @property
     def depths(self) -> tuple[int, ...]:
@@ -40,8 +41,9 @@ def named(findings: Sequence[Finding]) -> tuple[Finding, ...]:
 def folded(findings: Iterable[Finding]) -> tuple[Group, ...]:
     """Whole families first, then cells, the largest change first.
 
-    A cell is folded into the finding of its family with the same verdict, metric and pass. Of exact
-    counts, which have none, the depth that changed most stands for the others.
+    A cell is folded into the finding of its family with the same verdict, metric and pass, and so
+    are the parts of a family's time. Of exact counts, which have no such finding, the depth that
+    changed most stands for the others.
     """
     alike: dict[tuple[Any, ...], list[Finding]] = {}
     for each in findings:
@@ -53,13 +55,12 @@ def folded(findings: Iterable[Finding]) -> tuple[Group, ...]:
 
 def _groups(alike: Sequence[Finding]) -> Iterator[Group]:
     ranked = sorted(alike, key=_rank)
-    whole = [each for each in ranked if of_all_depths(each)]
+    whole = sorted((each for each in ranked if of_all_depths(each)), key=lambda f: bool(f.part))
     cells = [each for each in ranked if not of_all_depths(each)]
     if not whole and ranked[0].lane == EXACT:
         whole, cells = cells[:1], cells[1:]
     if whole:
-        yield Group(whole[0], tuple(cells))
-        yield from (Group(each) for each in whole[1:])
+        yield Group(whole[0], tuple(cells), tuple(whole[1:]))
     else:
         yield from (Group(each) for each in cells)
 

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 
 from ..labels import shortened
 from .finding import (
+    ACCURACY,
     CANNOT_TELL,
     EQUIVALENT,
     EXACT,
@@ -98,7 +99,9 @@ def _subject(finding: Finding) -> str:
 def _where(finding: Finding) -> str:
     if finding.depth is not None:
         return f" at depth {finding.depth}"
-    if not of_all_depths(finding) or finding.metric == "best_depth":
+    if finding.metric == "best_accuracy":
+        return " at its best depth"
+    if not of_all_depths(finding) or finding.lane == ACCURACY:
         return ""
     places = {None: " at every depth", "per layer": " per layer", "overhead": " in its overhead"}
     return places.get(finding.part, f" in its {finding.part}")

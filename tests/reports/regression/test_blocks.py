@@ -2,6 +2,7 @@
 
 import io
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -103,6 +104,30 @@ def test_every_kind_of_answer_has_its_sentence(given: Answer, said: str) -> None
     assert sentence(given) == said
 
 
+def test_a_part_of_a_familys_time_is_no_regression_of_its_own() -> None:
+    """It has a row under its family's; alone it stands for the family."""
+    parts = [time(REGRESSED, 0.2, part="per layer"), time(REGRESSED, 0.3, part="overhead")]
+    assert sentence(answer(*parts, time(REGRESSED, 0.1))).startswith("1 regression: mlp step is 10")
+    assert sentence(answer(*parts)).startswith("1 regression: mlp step is 30.0% slower in its over")
+    rows = check_blocks(answer(*parts, time(REGRESSED, 0.1)))[1].rows
+    assert [row[0] for row in rows] == ["mlp/step", "mlp/step/overhead", "mlp/step/per layer"]
+
+
+def test_the_best_of_a_family_is_of_no_single_depth() -> None:
+    """Nor of every depth; what has no numbers is told by its verdict."""
+    best = Finding(
+        lane="accuracy", verdict=REGRESSED, metric="best_accuracy", family="mlp", task="mnist1d",
+        base=0.97, new=0.95, change=-0.02,
+    )  # fmt: skip
+    assert "mlp on mnist1d is 2.0 pp less accurate at its best depth;" in sentence(answer(best))
+    moved = replace(best, metric="best_depth", base=8, new=16, change=1.0)
+    assert "mlp on mnist1d: best depth 8 -> 16 (+100.0%);" in sentence(answer(moved))
+    diverged = replace(
+        best, metric="validation_accuracy", depth=4, base=None, new=None, change=None
+    )
+    assert "mlp on mnist1d at depth 4: validation accuracy regressed;" in sentence(answer(diverged))
+
+
 def test_an_interval_that_holds_zero_keeps_its_signs() -> None:
     """`-1.0 to +6.0%`, never `1.0 to 6.0%`."""
     assert "(-1.0 to +6.0%)" in sentence(answer(time(REGRESSED, 0.025, low=-0.01, high=0.06)))
@@ -114,6 +139,7 @@ def test_cells_that_repeat_their_family_are_folded() -> None:
     assert "8, 16, 32" in text
     assert "mlp/depth 16/step" not in text
     assert [row[0] for row in check_blocks(mixed())[1].rows] == [
+        "mlp/step",
         "mlp/step/per layer",
         "mlp/depth 8",
         "resnet/depth 14/forward",
