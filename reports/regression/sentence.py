@@ -50,6 +50,8 @@ def details(answer: Answer) -> str:
     3%`."""
     worse, changed, better = _changed(answer)
     told = [_first(groups) for groups in (worse or changed or better,) if groups]
+    if worse and changed:
+        told.append(f"{_counted(len(changed), 'exact count')} fell")
     untold = list(_untold(answer))
     if not answer.findings and not untold:
         untold = ["nothing was compared"]

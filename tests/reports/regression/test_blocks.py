@@ -93,6 +93,11 @@ def test_a_regression_comes_first_and_in_words() -> None:
             "none of 2 exact counts is unchanged",
         ),
         (
+            answer(exact(REGRESSED, "8x10", "8x12"), exact(IMPROVED, 8, 4, metric="saved_bytes")),
+            "1 regression: mlp at depth 8: parameters 8x10 -> 8x12; 1 exact count fell; "
+            "none of 2 exact counts is unchanged",
+        ),
+        (
             answer(accuracy(REGRESSED, -0.02), time(INCONCLUSIVE, 0.03, depth=8)),
             "1 regression: mlp on mnist1d is 2.0 pp less accurate at depth 8 (1.5 to 2.5 pp); "
             "none of 2 cells is equivalent, 1 is inconclusive",
