@@ -5,7 +5,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ..median_ratio import KnownMedian, ratio_of
 from .finding import (
     EQUIVALENT,
     IMPROVED,
@@ -16,28 +15,12 @@ from .finding import (
     Finding,
 )
 from .margins import Margins
-from .reference_speed import Place, moved
-from .session import FEWEST_CELLS, Excess, Judged, Move, Session, judge_all, session_of
+from .session import FEWEST_CELLS, Excess, Judged, Move, Session, judge_all
 from .stored_cells import Matched
 from .stored_counts import place_of, seconds_of
-
-Kernels = Mapping[Place, Mapping[str, float]]
-"""Of one side: seconds a unit of each reference kernel, by device and dtype."""
+from .timed_groups import Kernels, TimedGroup, move_of, place_of_setting, timed_groups
 
 ALL = "all cells"
-
-_SIGMAS = 2 * 1.96
-"""Standard errors in a 95% interval."""
-
-
-@dataclass(frozen=True)
-class TimedGroup:
-    """The cells of one device and dtype; moves: in the order of the pairs."""
-
-    words: str
-    pairs: tuple[Matched, ...]
-    moves: tuple[Move, ...]
-    session: Session
 
 
 @dataclass(frozen=True)
@@ -54,10 +37,10 @@ def compared_times(
 ) -> Times:
     """Times of cells that may be compared; kernels: of the base and of the new side."""
     same = [pair for pair in pairs if _is_same(pair)]
-    moves = [(p, _move(p, kernels, margins, normalise)) for p in pairs if not _is_same(p)]
+    moves = [(p, move_of(p, kernels, margins, normalise)) for p in pairs if not _is_same(p)]
     unknown = [pair for pair, move in moves if normalise and move.kernels is None]
     known = [(pair, move) for pair, move in moves if not (normalise and move.kernels is None)]
-    groups, too_few = _groups(known, normalise)
+    groups, too_few = timed_groups(known, normalise)
     return Times(
         findings=(
             *_same_findings(same),
@@ -83,7 +66,7 @@ def _same_findings(pairs: Sequence[Matched]) -> Iterator[Finding]:
 
 def _without_kernels(pairs: Sequence[Matched]) -> Iterator[Finding]:
     for pair in pairs:
-        place = " ".join(str(each) for each in _place(pair.base.setting) if each)
+        place = " ".join(str(each) for each in place_of_setting(pair.base.setting) if each)
         reason = f"no reference kernels of {place or 'its device'} on both sides"
         yield _time(pair, INCOMPARABLE, reason=reason)
 
@@ -93,75 +76,10 @@ def _time(pair: Matched, verdict: str, **more: Any) -> Finding:
     return Finding(base=seconds_of(pair.base), new=seconds_of(pair.new), **given)
 
 
-def _place(setting: Mapping[str, Any]) -> Place:
-    return setting.get("device"), setting.get("dtype")
-
-
-def _move(
-    pair: Matched, kernels: tuple[Kernels, Kernels], margins: Margins, normalise: bool
-) -> Move:
-    """Of unlike machines that kernel which is bound as the cell is; of one machine the mean of all,
-    which is steadier."""
-    base, new = pair.base, pair.new
-    assert base.median is not None
-    assert new.median is not None
-    first, second = (
-        each.get(_place(cell.setting), {}) for each, cell in zip(kernels, (base, new), strict=True)
-    )
-    bounds = {base.row.get("bound"), new.row.get("bound")}
-    bound = bounds.pop() if normalise and len(bounds) == 1 else None
-    return Move(
-        time=math.log(new.median.seconds / base.median.seconds),
-        kernels=moved(first, second, bound),
-        error=_error(base.median, new.median),
-        margin=margins.of("time", base.family),
-    )
-
-
-def _error(base: KnownMedian, new: KnownMedian) -> float:
-    """Of the logarithm of the ratio, from the rounds; 0 where they are not known."""
-    ratio = ratio_of(base, new)
-    if ratio.low is None or ratio.high is None:
-        return 0.0
-    return math.log(ratio.high / ratio.low) / _SIGMAS
-
-
-def _groups(
-    known: Sequence[tuple[Matched, Move]], normalise: bool
-) -> tuple[list[TimedGroup], list[Matched]]:
-    """The groups, and the cells that are too few to be normalised: unlike machines differ in
-    unknown ways, so that only other cells tell what one did."""
-    grouped: dict[str, list[tuple[Matched, Move]]] = {}
-    for pair, move in known:
-        grouped.setdefault(_group_words(pair), []).append((pair, move))
-    least = FEWEST_CELLS if normalise else 1
-    found = [
-        TimedGroup(
-            words,
-            tuple(pair for pair, _ in members),
-            tuple(move for _, move in members),
-            session_of([move for _, move in members], normalise=normalise),
-        )
-        for words, members in grouped.items()
-        if len(members) >= least
-    ]
-    few = [pair for members in grouped.values() if len(members) < least for pair, _ in members]
-    return found, few
-
-
 def _too_few(pairs: Sequence[Matched]) -> Iterator[Finding]:
     for pair in pairs:
         reason = f"fewer than {FEWEST_CELLS} cells: unlike machines leave nothing to compare with"
         yield _time(pair, INCOMPARABLE, reason=reason)
-
-
-def _group_words(pair: Matched) -> str:
-    """`cpu fp32`, `cpu fp32 -> cuda fp32`; nothing for benchmarks of other files."""
-    sides = [
-        " ".join(str(part) for part in _place(cell.setting) if part)
-        for cell in (pair.base, pair.new)
-    ]
-    return " -> ".join(dict.fromkeys(sides))
 
 
 def _findings(groups: Sequence[TimedGroup]) -> Iterator[Finding]:

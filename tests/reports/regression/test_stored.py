@@ -7,6 +7,10 @@ from typing import Any
 
 import pytest
 
+from reports.hardware_environment import facts_of
+from reports.machine_specs import MachineSpec
+from reports.machines import read_machines
+from reports.regression.environments import CLOCK, MAY_DIFFER, MUST_MATCH
 from reports.regression.finding import CANNOT_TELL, FAILED, FINE
 from reports.regression.margins import Margins
 from tests.reports import benchmark_files, machines, studies
@@ -117,6 +121,15 @@ def test_another_machine_cannot_be_told(tmp_path: Path, name: str) -> None:
     assert answer.exit_code == CANNOT_TELL
     assert words in answer.cannot_tell[0]
     assert not found(answer, "peak_bytes")
+
+
+def test_every_fact_of_a_machine_is_in_a_table(tmp_path: Path) -> None:
+    """It must match, or it may differ, or it is one of a cell: nothing is forgotten."""
+    (path,) = machines.write(tmp_path, base=machines.study())
+    (machine,) = read_machines([MachineSpec("base", (Path(path),))])
+    of_cells = {"threads", "dtype", "batch size", "device", "variants"}
+    assert facts_of(machine).keys() <= {*MUST_MATCH, *MAY_DIFFER, CLOCK, *of_cells}
+    assert not MUST_MATCH.keys() & set(MAY_DIFFER)
 
 
 def test_what_may_differ_is_let_pass(tmp_path: Path) -> None:
