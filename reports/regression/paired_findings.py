@@ -46,13 +46,13 @@ def findings(
 
 
 def canary_reasons(canaries: Sequence[Tests]) -> tuple[str, ...]:
-    """What differs between two processes of the same code."""
+    """What differs between two processes of the same code: the first of each family and pass."""
+    flagged = [(q, test) for tests in canaries for q, test in tests.items() if test.flagged]
+    by_group = {q.group: (q, test) for q, test in reversed(flagged)}
     return tuple(
         f"the base differs from itself: {_finding(q, test, None, None).place} by "
         f"{100 * test.estimate.change:+.1f}% over {test.estimate.n} trios"
-        for tests in canaries
-        for q, test in tests.items()
-        if test.flagged
+        for q, test in by_group.values()
     )
 
 

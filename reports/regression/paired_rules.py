@@ -148,18 +148,17 @@ def _tests(
     """Half of the level is for families, half for cells, if there are both; Holm within each."""
     families = {q: each.p_value for q, each in estimates.items() if q.depth is None}
     cells = {q: each.p_value for q, each in estimates.items() if q.depth is not None}
-    kinds = [kind for kind in (families, cells) if kind]
-    shares = len(kinds) * len(looks.at)
+    shares = len(looks.at) * sum(bool(kind) for kind in (families, cells))
+    adjusted = {**holm(families), **holm(cells)}
     return {
         question: Test(
-            estimates[question],
+            estimate,
             margins.of("time", question.family),
-            min(1.0, p_value * shares),
+            min(1.0, adjusted[question] * shares),
             level,
-            level / shares / len(kind),
+            level / shares / len(families if question.depth is None else cells),
             WITHIN / len(looks.at),
             looks.last,
         )
-        for kind in kinds
-        for question, p_value in holm(kind).items()
+        for question, estimate in estimates.items()
     }
