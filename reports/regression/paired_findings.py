@@ -47,8 +47,10 @@ def findings(
 
 def canary_reasons(canaries: Sequence[Tests]) -> tuple[str, ...]:
     """What differs between two processes of the same code: the first of each family and pass."""
-    flagged = [(q, test) for tests in canaries for q, test in tests.items() if test.flagged]
-    by_group = {q.group: (q, test) for q, test in reversed(flagged)}
+    by_group: dict[tuple[str, str], tuple[Question, Test]] = {}
+    for question, test in (each for tests in canaries for each in tests.items()):
+        if test.flagged:
+            by_group.setdefault(question.group, (question, test))
     return tuple(
         f"the base differs from itself: {_finding(q, test, None, None).place} by "
         f"{100 * test.estimate.change:+.1f}% over {test.estimate.n} trios"
