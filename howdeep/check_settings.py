@@ -105,7 +105,7 @@ def _of_table(folder: Path, table: Mapping[str, Any]) -> Settings:
     )
     for name, value in rest.items():
         _check(name, value)
-    lists = {name: tuple(rest.pop(name)) for name in _LISTS if name in rest}
+    lists: dict[str, Any] = {name: tuple(rest.pop(name)) for name in _LISTS if name in rest}
     return Settings(folder=folder, margins=margins, **lists, **rest)
 
 
