@@ -2,9 +2,10 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Generic, TypeVar
 
-from ..findings import Findings
+Told = TypeVar("Told")
+"""What a page tells of: the findings of a report, a comparison."""
 
 
 @dataclass(frozen=True)
@@ -39,14 +40,14 @@ class Missing:
 
 
 @dataclass(frozen=True)
-class Section:
+class Section(Generic[Told]):
     """Figures under one heading, or why there are none.
 
     Attributes:
-        draw: the figures of the findings, and what is missing.
+        draw: the figures of what is told, and what is missing.
     """
 
     key: str
     heading: str
     intro: str
-    draw: Callable[[Findings], Iterable[Figure | Missing]]
+    draw: Callable[[Told], Iterable[Figure | Missing]]

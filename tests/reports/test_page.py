@@ -7,7 +7,7 @@ from pathlib import Path
 import altair as alt
 import pytest
 
-from reports.page import script_json
+from reports.frame import script_json
 from reports.pictures import pictures
 from tests.reports import studies
 from tests.reports.page import pages
