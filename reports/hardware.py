@@ -11,7 +11,7 @@ from typing import Any
 
 from .budget import Budget
 from .errors import InputError
-from .hardware_budgets import Affordable, affordable
+from .hardware_budgets import UnderBudget, affordable
 from .hardware_cause import Cause, causes
 from .hardware_cells import Points, Series, all_points
 from .hardware_environment import Difference, differences, facts_of, silent
@@ -48,7 +48,7 @@ class Comparison:
     lines: tuple[Line, ...]
     crossings: tuple[Crossing, ...]
     causes: tuple[Cause, ...]
-    affordable: tuple[Affordable, ...]
+    affordable: tuple[UnderBudget, ...]
     runs: tuple[TrainingRun, ...]
     unshared: tuple[Unshared, ...]
     excluded: tuple[Excluded, ...]

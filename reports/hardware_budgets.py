@@ -20,7 +20,7 @@ from .verdict import Verdict
 
 
 @dataclass(frozen=True)
-class Affordable:
+class UnderBudget:
     """What budgets together leave of one family on one machine; null is unknown.
 
     Attributes:
@@ -57,7 +57,7 @@ class Affordable:
         return {"budget": self.budget, **given}
 
 
-def affordable(machines: Sequence[Machine], budgets: Sequence[Budget]) -> tuple[Affordable, ...]:
+def affordable(machines: Sequence[Machine], budgets: Sequence[Budget]) -> tuple[UnderBudget, ...]:
     """One of each family, budget and machine with costs of it; of several budgets also together."""
     if not budgets:
         return ()
@@ -128,7 +128,7 @@ def _of_machine(
     table: CostTable,
     swept: Mapping[str, Sequence[Sweep]],
     asked: Sequence[Sequence[Budget]],
-) -> Iterator[Affordable]:
+) -> Iterator[UnderBudget]:
     found = _accuracies(machine, family, swept)
     for budgets in asked:
         for sweep, trained_on in found:
@@ -164,12 +164,12 @@ def _affordable(
     budgets: Sequence[Budget],
     verdict: Verdict | None,
     trained_on: str | None,
-) -> Affordable:
+) -> UnderBudget:
     within = verdict.within_all if verdict else None
     costs = [row.cost for row in verdict.rows] if verdict else list(table.depths)
     best = within.depth if within else None
     accuracy = verdict.row(best).accuracy if verdict and best is not None else None
-    return Affordable(
+    return UnderBudget(
         machine=machine,
         family=table.family,
         task=verdict.task if verdict else None,

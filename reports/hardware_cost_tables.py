@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from .block import Block, Column, header_and_rows, number, unrepeated
 from .budget import Budget
 from .hardware import Comparison
-from .hardware_budgets import Affordable
+from .hardware_budgets import UnderBudget
 from .hardware_cells import series_words
 from .hardware_price import TrainingRun
 from .hardware_scaling import Line
@@ -106,7 +106,7 @@ def _bound(budget: Budget) -> str:
     return f"{budget.name} {quantity(budget.column, budget.limit)}"
 
 
-def _best(row: Affordable) -> str:
+def _best(row: UnderBudget) -> str:
     if row.accuracies_of is None:
         return ""
     return str(row.best_depth) if row.best_depth is not None else "none"

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from .budget import Budget
 from .findings import excluded
-from .hardware_budgets import Affordable
+from .hardware_budgets import UnderBudget
 from .hardware_cells import Points
 from .hardware_pairs import series_rank
 from .machine_names import names_words
@@ -65,7 +65,7 @@ def notes_on(
     points: Sequence[Points],
     budgets: Sequence[Budget],
     prices: Sequence[Price],
-    afforded: Sequence[Affordable],
+    afforded: Sequence[UnderBudget],
 ) -> Iterator[str]:
     """What a reader should know beside the figures."""
     for machine in machines:
@@ -88,7 +88,7 @@ def notes_on(
         yield f"No training was measured on {', '.join(unpriced)}: a run has no price there."
 
 
-def _borrowed(afforded: Sequence[Affordable]) -> Iterator[str]:
+def _borrowed(afforded: Sequence[UnderBudget]) -> Iterator[str]:
     """Whose accuracies stand for whom."""
     lent: dict[str, list[str]] = {}
     for each in afforded:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from .hardware import Comparison
-from .hardware_budgets import Affordable
+from .hardware_budgets import UnderBudget
 from .hardware_cause import KERNELS, Cause
 from .hardware_cells import Series, series_words
 from .hardware_pairs import Mean, Pair
@@ -158,14 +158,14 @@ def bounds_words(bounds: Sequence[tuple[int, str]]) -> str:
 
 def budget_sentences(found: Comparison) -> Iterator[str]:
     """How the best depth moves, one sentence a budget, family and task."""
-    groups: dict[tuple[object, ...], list[Affordable]] = {}
+    groups: dict[tuple[object, ...], list[UnderBudget]] = {}
     for each in found.affordable:
         groups.setdefault((each.budgets, each.family, each.task), []).append(each)
     for same in groups.values():
         yield _moves(same)
 
 
-def _moves(same: Sequence[Affordable]) -> str:
+def _moves(same: Sequence[UnderBudget]) -> str:
     first = same[0]
     bound = " and ".join(map(budget_words, first.budgets))
     judged = any(each.accuracies_of for each in same)
