@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import io
 import json
+import shlex
 import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -15,6 +17,7 @@ from .output import tolerate, write
 
 if TYPE_CHECKING:
     from reports.hardware import Comparison
+    from reports.machines import Machine
 
 
 def compare(
@@ -58,6 +61,10 @@ def compare(
         str | None,
         typer.Option(help="Also write the comparison as Markdown; - prints it, and nothing else."),
     ] = None,
+    html: Annotated[
+        Path | None,
+        typer.Option(help="Also write the comparison as one page: charts, tables, every cell."),
+    ] = None,
     text: Annotated[
         Path | None, typer.Option(help="Also write to this file what is printed.")
     ] = None,
@@ -69,9 +76,12 @@ def compare(
     from reports.errors import InputError
 
     try:
-        found = _compare(files, base, budget or [], price or [])
+        found, machines = _compare(files, base, budget or [], price or [])
         if markdown and markdown != "-":
             write(_markdown(found), Path(markdown))
+        if html:
+            options = {"--base": [base] if base else [], "--budget": budget, "--price": price}
+            write(_page(found, machines, _command(files, options, html)), html)
         if text:
             write(_plain(found, cells), text)
     except (InputError, OSError) as error:
@@ -81,7 +91,9 @@ def compare(
         fail("compare", found.nothing_shared, code=CANNOT_TELL)
 
 
-def _compare(files: list[str], base: str | None, budget: list[str], price: list[str]) -> Comparison:
+def _compare(
+    files: list[str], base: str | None, budget: list[str], price: list[str]
+) -> tuple[Comparison, Sequence[Machine]]:
     from reports.budget import parse_budgets
     from reports.hardware import compare
     from reports.machine_specs import parse_specs
@@ -91,7 +103,9 @@ def _compare(files: list[str], base: str | None, budget: list[str], price: list[
     budgets = parse_budgets(budget)
     specs, notes = parse_specs(files)
     prices = parse_prices(price, [spec.name for spec in specs])
-    return compare(read_machines(specs), base=base, budgets=budgets, prices=prices, notes=notes)
+    machines = read_machines(specs)
+    found = compare(machines, base=base, budgets=budgets, prices=prices, notes=notes)
+    return found, machines
 
 
 def _show(found: Comparison, *, json_: bool, markdown: bool, cells: bool) -> None:
@@ -111,6 +125,20 @@ def _markdown(found: Comparison) -> str:
     from reports.hardware_blocks import comparison_markdown
 
     return comparison_markdown(found)
+
+
+def _page(found: Comparison, machines: Sequence[Machine], command: str) -> str:
+    from reports.hardware_page import comparison_page
+
+    return comparison_page(found, machines, command)
+
+
+def _command(files: list[str], options: Mapping[str, list[str] | None], html: Path) -> str:
+    """What is to be typed for the same page."""
+    asked = [
+        part for name, values in options.items() for each in values or [] for part in (name, each)
+    ]
+    return shlex.join(["howdeep", "compare", *files, *asked, "--html", str(html)])
 
 
 def _plain(found: Comparison, cells: bool) -> str:

@@ -16,6 +16,7 @@ from .hardware_tables import (
     series_block,
     shown_machines,
 )
+from .hardware_use import deepest
 from .hardware_words import budget_sentences, covers_words, scaling_sentence, summary
 from .machine_names import names_words, short
 from .text import markdown_of
@@ -37,16 +38,13 @@ def comparison_blocks(found: Comparison, *, cells: bool = False) -> tuple[Block,
     """The report; cells: with every cell, and nothing folded."""
     return (
         difference_block(found),
-        *_means(found),
+        *mean_blocks(found),
         *(cell_blocks(found) if cells else ()),
-        *_uses(found, cells),
-        *_scaling(found, cells),
-        *_budgets(found, cells),
-        *_training(found, cells),
-        *_list("Not everywhere", [_unshared(found, each) for each in found.unshared], cells),
-        *_list("Excluded", list(_excluded(found)), cells),
-        *_list("Notes", [*found.notes, *_warnings(found)], cells),
-        *_list("Files", list(_files(found)), cells),
+        *use_blocks(found, cells),
+        *scaling_blocks(found, cells),
+        *budget_blocks(found, cells),
+        *training_blocks(found, cells),
+        *remark_blocks(found, cells),
     )
 
 
@@ -59,19 +57,22 @@ def comparison_markdown(found: Comparison) -> str:
     return "\n".join(parts)
 
 
-def _told(found: Comparison) -> tuple[str, ...]:
+def told_of(found: Comparison) -> tuple[str, ...]:
+    """The parts of the setting in which the shared cells differ."""
     return told_parts([pair.series for pair in found.pairs])
 
 
-def _series(found: Comparison) -> tuple[Series, ...]:
+def shared_series(found: Comparison) -> tuple[Series, ...]:
+    """Of all cells that the base shares with another machine."""
     return tuple(dict.fromkeys(pair.series for pair in found.pairs))
 
 
-def _means(found: Comparison) -> Iterator[Block]:
+def mean_blocks(found: Comparison) -> Iterator[Block]:
+    """Ratios to the base, and their summary in words."""
     if not found.means:
         return
     many = len(found.machines) > WIDE
-    block = machines_block(found) if many else series_block(found, _told(found))
+    block = machines_block(found) if many else series_block(found, told_of(found))
     overall = [mean for mean in found.means if mean.series is None and mean.pass_ is None]
     ranked = sorted(overall, key=lambda mean: mean.geometric_mean)
     told = [ranked[0], ranked[-1]] if many else overall
@@ -92,46 +93,45 @@ def _captions(found: Comparison) -> Iterator[str]:
 
 def _common(found: Comparison) -> str:
     """What every shared cell has in common: `batch 32, fp32`."""
-    told = _told(found)
-    first = _series(found)[0]
+    told = told_of(found)
+    first = shared_series(found)[0]
     alike = [name for name in ("batch_size", "dtype", "variants", "match") if name not in told]
     return series_words(replace(first, family="", pass_=None), alike).strip(" ()")
 
 
 def cell_blocks(found: Comparison) -> tuple[Block, ...]:
     """A table a series, every cell in it."""
-    told = _told(found)
-    return tuple(cell_block(found, each, told, found.machines) for each in _series(found))
+    told = told_of(found)
+    return tuple(cell_block(found, each, told, found.machines) for each in shared_series(found))
 
 
 def _shown_series(found: Comparison, cells: bool) -> tuple[Series, ...]:
     """All; of many machines the last pass of each family, which is the step where there is one."""
     if cells or len(found.machines) <= WIDE:
-        return _series(found)
-    return tuple({each.family: each for each in _series(found)}.values())
+        return shared_series(found)
+    return tuple({each.family: each for each in shared_series(found)}.values())
 
 
-def _uses(found: Comparison, cells: bool) -> Iterator[Block]:
+def use_blocks(found: Comparison, cells: bool) -> Iterator[Block]:
     """The deepest shared cell of each series, or every cell."""
     if not found.uses:
         return
-    deepest = {use.series: use.depth for use in found.uses}
     machines = found.machines if cells else shown_machines(found)
     series = _shown_series(found, cells)
     rows = [
         use
-        for use in found.uses
+        for use in (found.uses if cells else deepest(found.uses))
         if use.machine in machines and use.series in series
-        if cells or use.depth == deepest[use.series]
     ]
-    yield use_block(_told(found), rows, "" if cells else " at the deepest shared depth")
+    yield use_block(told_of(found), rows, "" if cells else " at the deepest shared depth")
 
 
-def _scaling(found: Comparison, cells: bool) -> Iterator[Block]:
+def scaling_blocks(found: Comparison, cells: bool) -> Iterator[Block]:
+    """The line of each series and machine, and where two of them cross."""
     if not found.lines:
         return
     machines = found.machines if cells else shown_machines(found)
-    told = _told(found)
+    told = told_of(found)
     lines = {(line.series, line.machine): line for line in found.lines}
     places = [(series, name) for series in _shown_series(found, cells) for name in machines]
     sentences = [
@@ -144,19 +144,28 @@ def _scaling(found: Comparison, cells: bool) -> Iterator[Block]:
     yield replace(block, captions=(_LINE,), items=folded(sentences, cells))
 
 
-def _budgets(found: Comparison, cells: bool) -> Iterator[Block]:
+def budget_blocks(found: Comparison, cells: bool) -> Iterator[Block]:
+    """The best depth of each machine within the budgets, and how it moves."""
     if found.affordable:
         machines = found.machines if cells else shown_machines(found)
         sentences = tuple(budget_sentences(found))
         yield replace(budget_block(found, machines), items=sentences)
 
 
-def _training(found: Comparison, cells: bool) -> Iterator[Block]:
+def training_blocks(found: Comparison, cells: bool) -> Iterator[Block]:
     """Where anything is priced, or two machines trained the same."""
     machines = {run.machine for run in found.runs}
     priced = any(run.cost is not None for run in found.runs)
     if priced or len(machines) > 1:
         yield training_block(found, found.machines if cells else shown_machines(found))
+
+
+def remark_blocks(found: Comparison, whole: bool) -> Iterator[Block]:
+    """What stayed out, and what should be known of the rest; whole: with every line of it."""
+    yield from _list("Not everywhere", [_unshared(found, each) for each in found.unshared], whole)
+    yield from _list("Excluded", list(_excluded(found)), whole)
+    yield from _list("Notes", [*found.notes, *_warnings(found)], whole)
+    yield from _list("Files", list(_files(found)), whole)
 
 
 def _list(heading: str, items: Sequence[str], whole: bool) -> Iterator[Block]:

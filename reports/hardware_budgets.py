@@ -82,6 +82,18 @@ def affordable(machines: Sequence[Machine], budgets: Sequence[Budget]) -> tuple[
     )  # fmt: skip
 
 
+def standings(machines: Sequence[Machine]) -> tuple[tuple[str, Verdict], ...]:
+    """Of each family and task the verdict on every machine with costs of it, without a budget."""
+    swept = {machine.name: sweeps(machine.tables) for machine in machines}
+    costs = {machine.name: _costs(machine) for machine in machines}
+    return tuple(
+        (machine, judge(sweep, table, []))
+        for family in sorted({family for known in costs.values() for family in known})
+        for machine, table in _in_one_setting(family, costs)
+        for sweep, _ in _accuracies(machine, family, swept)
+    )
+
+
 # Costs of a machine: by family, and by the values of `SETTING`.
 Costs = Mapping[str, Mapping[tuple[object, ...], CostTable]]
 

@@ -37,6 +37,14 @@ def uses(points: Sequence[Points], found: Sequence[Pair]) -> Iterator[Use]:
                 yield _use(each.machine, each.by_key[key])
 
 
+def deepest(found: Sequence[Use]) -> list[Use]:
+    """Of each series the deepest shared cell."""
+    last: dict[Series, int] = {}
+    for use in found:
+        last[use.series] = max(use.depth, last.get(use.series, 0))
+    return [use for use in found if use.depth == last[use.series]]
+
+
 def _cell_rank(pair: Pair) -> tuple[tuple[str, ...], int]:
     return series_rank(pair.series), pair.key.depth or 0
 

@@ -34,12 +34,12 @@ def shortened(text: str, most: int = LONGEST) -> str:
     return f"{shown[: most - tail - 1]}…{shown[-tail:]}"
 
 
-def labels(names: Iterable[str]) -> Mapping[str, str]:
+def labels(names: Iterable[str], most: int = LONGEST) -> Mapping[str, str]:
     """A short label for each name; names that are alike when shortened are numbered."""
     found: dict[str, str] = {}
     alike: Counter[str] = Counter()
     for name in dict.fromkeys(names):
-        short = shortened(name)
+        short = shortened(name, most)
         alike[short] += 1
         found[name] = f"{short} ({alike[short]})" if alike[short] > 1 else short
     return found

@@ -51,10 +51,10 @@ def spec(drawn: Any, **rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     return with_rows(drawing(drawn), **rows)
 
 
-def drawing(drawn: Any) -> dict[str, Any]:
+def drawing(drawn: Any, height: int = HEIGHT) -> dict[str, Any]:
     """The chart as Vega-Lite, as wide as the place where it stands and without what all charts
     share. That it is valid is for tests to say: to check it takes longer than to make it."""
-    sized = drawn.properties(width="container", height=HEIGHT)
+    sized = drawn.properties(width="container", height=height)
     found: dict[str, Any] = sized.to_dict(validate=False)
     return {key: value for key, value in found.items() if key not in ("$schema", "config")}
 

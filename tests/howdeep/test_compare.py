@@ -106,6 +106,28 @@ def test_the_text_is_written_as_it_is_printed() -> None:
     assert Path("out/compare.txt").read_text(encoding="utf-8") == result.output
 
 
+def test_the_page_is_one_file() -> None:
+    """Written beside what is printed; it says how it is made again and refers to no other file."""
+    result = howdeep_compare(*ASKED, "--base", "gpu", "--html", "out/compare.html")
+    assert result.exit_code == 0
+    assert [path.name for path in Path("out").iterdir()] == ["compare.html"]
+    page = Path("out/compare.html").read_text(encoding="utf-8")
+    assert len(page.encode()) < 3_000_000
+    command = "howdeep compare cpu.json gpu.json --base gpu --budget latency=1.5ms --price "
+    assert command in page
+    body = re.sub(r"<script>.*?</script>", "", page, flags=re.S)
+    assert re.findall(r'(?:src|href)="(?!#|data:)', body) == []
+    assert not re.search(r"https?://", body)
+
+
+def test_a_page_of_files_that_share_nothing_says_so() -> None:
+    """The page is written all the same, and the exit code is 3."""
+    shares_nothing(Path("other.json"))
+    result = howdeep_compare("cpu.json", "other.json", "--html", "none.html")
+    assert result.exit_code == 3
+    assert "Nothing is shared: cpu has mlp" in Path("none.html").read_text(encoding="utf-8")
+
+
 def test_forty_files_fold(tmp_path: Path) -> None:
     """A row a machine, the fastest first; other tables show four machines, lists end with how many
     more there are. No line is longer than 100 columns."""
@@ -266,10 +288,11 @@ def test_null_and_impossible_statistics_are_left_out_by_name() -> None:
     assert "(geometric mean of 27 cells that both have)" in words
 
 
-def test_an_unwritable_target_leaves_nothing_half_written() -> None:
+@pytest.mark.parametrize("option", ["--markdown", "--html"])
+def test_an_unwritable_target_leaves_nothing_half_written(option: str) -> None:
     """One line that names it; an old file stays as it was."""
     Path("kept.md").write_text("old")
-    result = howdeep_compare("cpu.json", "gpu.json", "--markdown", "kept.md/inside.md")
+    result = howdeep_compare("cpu.json", "gpu.json", option, "kept.md/inside.md")
     assert result.exit_code == 2
     assert result.stdout == ""
     assert "cannot write kept.md/inside.md" in result.stderr
