@@ -9,6 +9,7 @@ import typer
 
 from .check import check
 from .compare import compare
+from .history import history
 from .limits import limits
 from .plan import plan
 from .report import report
@@ -28,6 +29,7 @@ app.command()(limits)
 app.command()(report)
 app.command()(compare)
 app.command()(check)
+app.command()(history)
 app.add_typer(runs)
 
 

@@ -6,6 +6,7 @@ end.
 
 import sqlite3
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,14 @@ def read_store(path: Path) -> Tables:
         return _newest(str(path), connection)
 
 
+def read_every(path: Path) -> Iterator[tuple[str, Tables]]:
+    """When each study of the store was started, and its tables; the oldest first."""
+    with opened(path) as connection:
+        found = connection.execute("SELECT id, started, document FROM studies ORDER BY id")
+        for number, started, document in found.fetchall():
+            yield started, _study(str(path), connection, number, document)
+
+
 def _newest(source: str, connection: sqlite3.Connection) -> Tables:
     study = connection.execute(
         "SELECT id, started, document FROM studies ORDER BY id DESC LIMIT 1"
@@ -31,6 +40,14 @@ def _newest(source: str, connection: sqlite3.Connection) -> Tables:
         note = f"{source} holds no study yet."
         return Tables(cells=cells_frame([]), runs=runs_frame([]), notes=(note,))
     number, started, document = study
+    note = (
+        f"{source} is a store: this is its newest study (number {number}, started {started}), "
+        "which may be unfinished."
+    )
+    return replace(_study(source, connection, number, document), notes=(note,))
+
+
+def _study(source: str, connection: sqlite3.Connection, number: int, document: str) -> Tables:
     rows = list(_rows(source, connection, number))
     return study_tables(
         source,
@@ -43,10 +60,6 @@ def _newest(source: str, connection: sqlite3.Connection) -> Tables:
             if kind == "limits"
             for each in objects(where, row, "rows")
         ],
-        notes=(
-            f"{source} is a store: this is its newest study (number {number}, started {started}), "
-            "which may be unfinished.",
-        ),
     )
 
 
