@@ -7,7 +7,7 @@ of what is told where there are changes, that share is expected to be none (Benj
 
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
-from itertools import groupby
+from itertools import groupby, pairwise
 from statistics import median
 from typing import Any
 
@@ -121,7 +121,9 @@ def find(studies: Sequence[Dated], notes: Sequence[str] = ()) -> History:
     series = _judged(_series_of(studies))
     short = sum(not each.is_long_enough for each in series)
     words = f"{short} of {len(series)} series have fewer than the {LEAST_POINTS} studies that are "
-    told = sorted(_told(series), key=lambda each: (-each.study, -max(map(abs, each.sizes), default=0)))
+    told = sorted(
+        _told(series), key=lambda each: (-each.study, -max(map(abs, each.sizes), default=0))
+    )
     return History(
         studies=tuple(studies),
         series=series,
@@ -166,11 +168,13 @@ def _cut(p_values: Sequence[float]) -> float:
 def _with_changes(series: Series) -> Series:
     values = series.values
     if series.place.metric in EXACT:
-        pairs = [(i, None) for i in range(1, len(values)) if values[i] != values[i - 1]]
+        pairs: list[tuple[int, float | None]] = [
+            (i, None) for i in range(1, len(values)) if values[i] != values[i - 1]
+        ]
     else:
         pairs = [(each.index, each.p_value) for each in change_points(values, FALSE_ALARMS)]
     ends = [0, *(index for index, _ in pairs), len(values)]
-    levels = [median(values[a:b]) for a, b in zip(ends, ends[1:], strict=False)]
+    levels = [median(values[a:b]) for a, b in pairwise(ends)]
     changes = (Change(i, levels[k], levels[k + 1], p) for k, (i, p) in enumerate(pairs))
     return replace(series, changes=tuple(changes))
 

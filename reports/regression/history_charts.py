@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from itertools import groupby
+from itertools import groupby, pairwise
 from statistics import median
 from typing import Any
 
@@ -11,16 +11,16 @@ import altair as alt
 from ..charts.style import CONFIG, EXPORT_WIDTH, by_depth, chart
 from ..labels import shortened
 from ..pictures import Picture
-from .history import EXACT, History, Series, Told
+from .history import History, Series, Told
 from .history_blocks import commit_words, name, sentence, size_words
 
 PANEL_HEIGHT = 150
 
 
 def pictures(history: History) -> Iterator[Picture]:
-    """A picture for each family, one panel for each of its passes, metrics and settings; counts
-    that never changed are left out."""
-    drawn = [each for each in history.series if each.changes or each.place.metric not in EXACT]
+    """A picture for each family, one panel for each of its passes, metrics and settings; what is
+    the same in every study is left out."""
+    drawn = [each for each in history.series if len(set(each.values)) > 1]
     groups = groupby(drawn, key=lambda each: each.place.family)
     for number, (family, series) in enumerate(groups, start=1):
         words = [sentence(history, each) for each in history.told if each.place.family == family]
@@ -47,7 +47,9 @@ def _spec(history: History, series: Sequence[Series]) -> dict[str, Any]:
 
 def _panel(number: int, series: Sequence[Series], told: Sequence[Told], place: Any) -> Any:
     points, levels, starts = (f"{kind}{number}" for kind in ("points", "levels", "starts"))
-    unit = "points against the first level" if place.metric == "accuracy" else "% of the first level"
+    unit = (
+        "points against the first level" if place.metric == "accuracy" else "% of the first level"
+    )
     x = alt.X("study:Q", title="study", axis=alt.Axis(tickMinStep=1, format="d"))
     y = alt.Y("value:Q", title=unit, scale=alt.Scale(zero=False))
     colour = by_depth([each.place.depth or 0 for each in series])
@@ -95,7 +97,7 @@ def _points(series: Series) -> Iterator[dict[str, Any]]:
 def _levels(series: Series) -> Iterator[dict[str, Any]]:
     """Both ends of each level."""
     ends = [0, *(each.index for each in series.changes), len(series.values)]
-    for part, (start, stop) in enumerate(zip(ends, ends[1:], strict=False)):
+    for part, (start, stop) in enumerate(pairwise(ends)):
         value = _shown(series, median(series.values[start:stop]))
         for index in (start, stop - 1):
             yield {

@@ -156,7 +156,9 @@ def _named(document: Mapping[str, Any]) -> dict[Place, float]:
 
 def _machine(environment: Mapping[str, Any]) -> str:
     """The hardware and the builds that a time depends on."""
-    builds = [f"{name} {environment[name]}" for name in ("torch", "python") if environment.get(name)]
+    builds = [
+        f"{name} {environment[name]}" for name in ("torch", "python") if environment.get(name)
+    ]
     return ", ".join([machine_name(environment) or "unknown machine", *builds])
 
 
