@@ -35,8 +35,8 @@ class Finding:
         part: of a finding on all depths: `per layer` or `overhead`.
         base, new: the values of both sides, in the unit that the metric's name says (`time`:
             seconds).
-        change: new over base, less 1; of an accuracy the difference in fractions; null where a
-            value is no number.
+        change: new over base, less 1 (a stored time's: beyond what its session moved by); of an
+            accuracy the difference in fractions; null where a value is no number.
         low, high: of the change, an interval at the lane's level.
         margin: the change that was let pass.
         p_value: after the correction for everything that was looked at.
