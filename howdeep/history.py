@@ -52,7 +52,8 @@ def history(
 ) -> None:
     """Find changes in many studies, and the commit that each starts at.
 
-    Exit code 0: it could read, whatever it found (a gate is `howdeep check`); 2: the input is wrong.
+    Exit code 0: it could read, whatever it found (`howdeep check` is the gate); 2: the
+    input is wrong.
     """
     from reports.errors import InputError
 

@@ -102,7 +102,7 @@ def test_another_machine_is_another_series(tmp_path: Path) -> None:
 
 def test_a_store_gives_each_of_its_studies(tmp_path: Path) -> None:
     """With the time at which each was started."""
-    studies.write_store(tmp_path / "s.sqlite", study(0, 1.0))
+    studies.write_store(tmp_path / "s.sqlite", studies.default_study())
     found = json.loads(howdeep_history(tmp_path, "--json").output)
     assert [each["time"][:10] for each in found["studies"]] == ["2026-01-02"]
 
