@@ -44,8 +44,7 @@ class Fixture(Protocol):
 
 @dataclass(frozen=True)
 class Prepared:
-    """A network with its input on the cell's device, and its pass. `optimizer` is None where
-    nothing can be trained."""
+    """A network with its input on the cell's device, and its pass; `optimizer` is a step's."""
 
     model: nn.Module
     inputs: Any
@@ -78,7 +77,8 @@ def prepare(family: Family, optimizer: str, cell: Cell) -> Prepared:
     trained = [p for p in model.parameters() if p.requires_grad]
     if cell.pass_ != "forward" and not trained:
         raise ValueError(f"no parameter needs a gradient: {cell.pass_} has nothing to do")
-    stepper = _optimizer(optimizer, trained, cell) if trained else None
+    # Making one imports torch._dynamo, which takes a second.
+    stepper = _optimizer(optimizer, trained, cell) if cell.pass_ == "step" else None
     pass_ = passes.make(cell.pass_, model, inputs, stepper, loss=family.loss)
     return Prepared(model, inputs, stepper, pass_)
 

@@ -1,6 +1,7 @@
 """Imports the module or the file that a spec names, and tells whether its code has changed."""
 
 import ast
+import functools
 import hashlib
 import importlib
 import importlib.metadata
@@ -79,10 +80,15 @@ def code_of(module: ModuleType) -> str:
     if not module.__file__:
         return ""
     root = Path(module.__file__).resolve().parents[module.__name__.count(".")]
-    files = {Path(f).resolve() for m in list(sys.modules.values()) if (f := _file_of(m))}
+    files = {_resolved(f) for m in list(sys.modules.values()) if (f := _file_of(m))}
     below = {f for f in files if f.is_relative_to(root) and "site-packages" not in f.parts}
     below = {f for f in below if f.is_file()}
     return digest(*below, versions=versions(_imported(below)))
+
+
+@functools.cache
+def _resolved(file: str) -> Path:
+    return Path(file).resolve()
 
 
 def _file_of(module: ModuleType) -> str | None:

@@ -44,6 +44,7 @@ class Turns:
         self._revision = revision
         self._forbidden = forbidden
         self._clock = Clock()
+        self._families: dict[str, Family] = {}
         self._pass: Pass | None = None
         self._synchronize = machine.synchronizer("cpu")
 
@@ -52,8 +53,7 @@ class Turns:
         self._pass = None  # the memory of the last one is free
         cell = Cell(**request["cell"])
         torch.set_num_threads(cell.threads)
-        family = families.find(cell.family)
-        self._check_origin(family)
+        family = self._family(cell.family)
         network = cost.prepare(family, _OPTIMIZER, cell)
         self._pass = network.pass_
         self._synchronize = machine.synchronizer(cell.device)
@@ -65,6 +65,13 @@ class Turns:
             else None
         )
         return {"seconds": self._warm_up(), "peak_bytes": peak and peak.peak_bytes}
+
+    def _family(self, spec: str) -> Family:
+        if spec not in self._families:
+            family = families.find(spec)
+            self._check_origin(family)
+            self._families[spec] = family
+        return self._families[spec]
 
     def turn(self, request: Mapping[str, Any]) -> dict[str, Any]:
         """Seconds a pass, over so many passes of the prepared cell."""
