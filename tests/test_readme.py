@@ -3,6 +3,7 @@
 import json
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -13,8 +14,28 @@ from .bench.sessions import TASK, environment
 from .reports import machines
 
 ROOT = Path(__file__).parents[1]
-PAGES = ("README.md", "docs/best-depth.md", "docs/runs.md", "docs/search.md", "docs/compare.md")
-README, BEST_DEPTH, RUNS, SEARCH, COMPARE = ((ROOT / name).read_text() for name in PAGES)
+PAGES = (
+    "README.md",
+    "docs/best-depth.md",
+    "docs/runs.md",
+    "docs/search.md",
+    "docs/compare.md",
+    "docs/check.md",
+    "docs/check-exact.md",
+    "docs/check-stored.md",
+    "docs/check-ci.md",
+    "docs/history.md",
+)
+README, BEST_DEPTH, RUNS, SEARCH, COMPARE, *CHECKS = ((ROOT / name).read_text() for name in PAGES)
+
+# One trio of processes only: that commands work, not what they find.
+CHECKED = """
+[tool.howdeep.check]
+families = ["path/to/mynet.py:build"]
+depths = [2]
+passes = ["forward"]
+max_minutes = 1e-9
+"""
 
 NET = """
 import torch
@@ -45,8 +66,18 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "table.csv").write_text("depth,error,n_test\n20,8.75,10000\n56,6.97,10000\n")
     for place, name in enumerate(("cpu", "cpu-again", "gpu", "gpu-again")):
         machines.write(folder, **{name: machines.study(lambda _, k=place: 1.0 + k, runs=not place)})
+    for name in ("base", "new"):
+        machines.write(folder, **{name: machines.study(lambda _: 1.0)})
+    (folder / "pyproject.toml").write_text(CHECKED)
     arguments = "--task task.py:load --family mlp --depths 2 --epochs 1 --passes forward,step"
     _run(f"pytest bench {arguments} --benchmark-json results/study.json", folder)
+    for name in ("studies", ".benchmarks"):
+        (folder / name).mkdir()
+        shutil.copy(folder / "results" / "study.json", folder / name)
+    _run("howdeep check --accept", folder)
+    for line in ("init -q -b main", "add -A", "commit -q -m one"):
+        who = ("-c", "user.name=any", "-c", "user.email=any@localhost")
+        subprocess.run(["git", *who, *line.split()], cwd=folder, check=True)
     return folder
 
 
@@ -66,9 +97,11 @@ def _run(line: str, folder: Path) -> subprocess.CompletedProcess[str]:
     )
 
 
-ANSWERING = [
-    line for page in (README, BEST_DEPTH, SEARCH, COMPARE) for line in _commands("howdeep", page)
-]
+ANSWERING = dict.fromkeys(
+    line
+    for page in (README, BEST_DEPTH, SEARCH, COMPARE, *CHECKS)
+    for line in _commands("howdeep", page)
+)
 
 # What makes a command that trains one of seconds.
 QUICK = {
