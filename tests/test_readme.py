@@ -72,7 +72,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     arguments = "--task task.py:load --family mlp --depths 2 --epochs 1 --passes forward,step"
     _run(f"pytest bench {arguments} --benchmark-json results/study.json", folder)
     for name in ("studies", ".benchmarks"):
-        (folder / name).mkdir()
+        (folder / name).mkdir(exist_ok=True)  # pytest-benchmark makes one
         shutil.copy(folder / "results" / "study.json", folder / name)
     _run("howdeep check --accept", folder)
     for line in ("init -q -b main", "add -A", "commit -q -m one"):
