@@ -25,6 +25,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from .points import Cell
 from .specs import InputError
@@ -37,9 +38,6 @@ TURN_SECONDS = 0.01
 ROUNDS = 11
 # Of a cell whose passes take long, fewer rounds: so many seconds of one side, but these at least.
 CELL_SECONDS, FEWEST_ROUNDS = 1.0, 5
-
-# Of the rounds' times the one that a process is told by: other programs only make rounds longer.
-QUANTILE = 0.25
 
 _ROOT = Path(__file__).parent.parent
 _PROGRAM = """
@@ -114,32 +112,56 @@ def _cell(
     """All sides prepare it, and those that can take turns."""
     request = {"do": "prepare", "cell": asdict(cell), "memory": with_memory}
     answers = {name: sides[name].asked(request) for name in chance.sample(SIDES, len(SIDES))}
-    able = {name: answer for name, answer in answers.items() if "error" not in answer}
-    rounds: dict[str, list[float]] = {name: [] for name in able}
-    if able:
-        seconds = min(answer["seconds"] for answer in able.values())
-        turn = {"do": "turn", "passes": max(1, round(TURN_SECONDS / seconds))}
-        for _ in range(_rounds(seconds * turn["passes"])):
-            for name in chance.sample(sorted(able), len(able)):
-                answer = sides[name].asked(turn)
-                if "error" in answer:
-                    answers[name] = answer
-                    able.pop(name)
-                else:
-                    rounds[name].append(answer["seconds"])
-    return {name: _measured(answer, rounds.get(name, [])) for name, answer in answers.items()}
+    rounds = _take_turns(sides, answers, chance)
+    seconds = told(rounds)
+    return {
+        name: Measured(error=answer["error"], not_there=answer["not_there"])
+        if "error" in answer
+        else Measured(seconds[name], tuple(rounds[name]), answer["peak_bytes"])
+        for name, answer in answers.items()
+    }
+
+
+def _take_turns(
+    sides: Mapping[str, "_Process"], answers: dict[str, dict[str, Any]], chance: random.Random
+) -> dict[str, list[float]]:
+    """Seconds a pass in each round, of the sides without an error; an error that comes now takes
+    the place of the side's answer."""
+    rounds: dict[str, list[float]] = {n: [] for n, each in answers.items() if "error" not in each}
+    if not rounds:
+        return {}
+    pass_seconds = min(answers[name]["seconds"] for name in rounds)
+    turn = {"do": "turn", "passes": max(1, round(TURN_SECONDS / pass_seconds))}
+    for _ in range(_rounds(pass_seconds * turn["passes"])):
+        for name in chance.sample(sorted(rounds), len(rounds)):
+            answer = sides[name].asked(turn)
+            if "error" in answer:
+                answers[name] = answer
+                del rounds[name]
+            else:
+                rounds[name].append(answer["seconds"])
+    return rounds
+
+
+def told(rounds: Mapping[str, npt.ArrayLike]) -> dict[str, float]:
+    """The time of each side, in seconds a pass: what the sides have in common in a round, and how
+    far a side usually is off that in the same round.
+
+    Medians over rounds, of logarithms. Sides are compared within rounds because a machine's speed
+    changes between them: a neighbour that comes in the middle slows the later rounds of all.
+    """
+    names = list(rounds)
+    if not names:
+        return {}
+    logs = np.log(np.array([rounds[name] for name in names]))  # (sides, rounds)
+    common = logs.mean(axis=0)
+    seconds = np.exp(np.median(common) + np.median(logs - common, axis=1))
+    return dict(zip(names, seconds.tolist(), strict=True))
 
 
 def _rounds(seconds: float) -> int:
     """How many turns of that length each side has."""
     return max(FEWEST_ROUNDS, min(ROUNDS, int(CELL_SECONDS / seconds)))
-
-
-def _measured(answer: Mapping[str, Any], rounds: Sequence[float]) -> Measured:
-    if "error" in answer:
-        return Measured(error=answer["error"], not_there=answer["not_there"])
-    seconds = float(np.quantile(rounds, QUANTILE))
-    return Measured(seconds, tuple(rounds), answer["peak_bytes"])
 
 
 class _Process:

@@ -15,7 +15,7 @@ from .rows import mapping
 from .soundness import without_flawed
 from .study import content_of, read_one, text_of
 from .study_json import objects, parse_document, tables_of
-from .study_store import MAGIC
+from .study_store import MAGIC, newest_document
 from .tables import Row, Tables, cells_frame, concatenate, runs_frame
 
 
@@ -55,7 +55,10 @@ def read_machines(specs: Sequence[MachineSpec]) -> tuple[Machine, ...]:
 
 def _read(name: str, path: Path) -> Machine:
     source, content = str(path), content_of(path)
-    if content.startswith(MAGIC) or text_of(path, content).lstrip()[0] not in "{[":
+    if content.startswith(MAGIC):
+        kernels = _kernels(source, newest_document(path))
+        return Machine(name, (source,), True, read_one(path), (), (), kernels, ())
+    if text_of(path, content).lstrip()[0] not in "{[":
         return Machine(name, (source,), True, read_one(path), (), (), (), ())
     given = parse_document(source, text_of(path, content))
     document, flawed = without_flawed({**given, "benchmarks": objects(source, given, "benchmarks")})

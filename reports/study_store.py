@@ -32,6 +32,16 @@ def read_every(path: Path) -> Iterator[tuple[str, Tables]]:
             yield started, _study(str(path), connection, number, document)
 
 
+def newest_document(path: Path) -> Mapping[str, Any]:
+    """What the newest study knew at its start, as in the `howdeep` object of a study; empty
+    without a study."""
+    with opened(path) as connection:
+        found = connection.execute(
+            "SELECT document FROM studies ORDER BY id DESC LIMIT 1"
+        ).fetchone()
+    return mapping(parsed(str(path), found[0])) if found else {}
+
+
 def _newest(source: str, connection: sqlite3.Connection) -> Tables:
     study = connection.execute(
         "SELECT id, started, document FROM studies ORDER BY id DESC LIMIT 1"

@@ -26,6 +26,11 @@ class Question:
     part: str | None = None
 
     @property
+    def is_whole(self) -> bool:
+        """Is it about a family and pass as a whole?"""
+        return self.depth is None and self.part is None
+
+    @property
     def group(self) -> tuple[str, str]:
         """Family and pass: what is measured on or left together."""
         return self.family, self.pass_

@@ -79,6 +79,7 @@ class Test:
         per_question: what is left of the level for one question at one look.
         within: the level at which it is called equivalent, at one look.
         last: trios at the last look that there may be.
+        patient: whether it is asked to the last, however small the chance of an answer.
     """
 
     estimate: Estimate
@@ -88,6 +89,7 @@ class Test:
     per_question: float
     within: float
     last: int
+    patient: bool
 
     @property
     def flagged(self) -> bool:
@@ -111,9 +113,12 @@ class Test:
 
     @property
     def open(self) -> bool:
-        """Whether more trios are likely enough to answer it."""
+        """Whether more trios are likely enough to answer it. A family as a whole is not given up:
+        four trios tell little of the chance, and a burst in one of them makes it look small."""
         if self.flagged or self.equivalent:
             return False
+        if self.patient:
+            return True
         last = max(self.last, self.estimate.n)
         return self.may_flag() or self.estimate.chance_within(self.margin, self.within, last) >= (
             LIKELY
@@ -159,6 +164,7 @@ def _tests(
             level / shares / len(families if question.depth is None else cells),
             WITHIN / len(looks.at),
             looks.last,
+            question.is_whole,
         )
         for question, estimate in estimates.items()
     }
