@@ -31,6 +31,9 @@ from .worktrees import Worktrees, build, worktrees
 # More tell little that these did not: the standard error falls with the root of their number.
 MOST_TRIOS = 14
 
+# How many there is time for is told by these: the first one also measures memory.
+TIMED_TRIOS = 2
+
 
 def answer(settings: Settings, revision: str) -> Answer:
     """The working tree against that revision.
@@ -103,10 +106,12 @@ class _Session:
                 return self._decided(ended=True)
             start = time.monotonic()
             self._measure(decision, chance)
-            longest = max(longest, time.monotonic() - start)
-            if len(self.first) == 1:  # decided once, by nothing that was found
-                self.most = max(1, min(MOST_TRIOS, 1 + int(self._left / longest)))
+            seconds = time.monotonic() - start
+            longest = max(longest, seconds)
+            if len(self.first) == 1:
                 self._check_there()
+            if len(self.first) <= TIMED_TRIOS:  # no later, so that nothing that was found has a say
+                self.most = min(MOST_TRIOS, len(self.first) + max(0, int(self._left / seconds)))
             decision = self._decided()
         return decision
 

@@ -71,7 +71,7 @@ def decide(
     """What to do after these trios.
 
     Args:
-        most: trios in all; at least four and the four that are kept for confirming are measured
+        most: trios in all; at least four, and those that are kept for confirming, are measured
             where they are needed.
         ended: no more can be measured: verdicts with what there is.
     """

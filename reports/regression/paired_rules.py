@@ -37,7 +37,7 @@ LIKELY = 0.50
 FEWEST, EVERY = 4, 2
 """Trios until the first look, and from one look to the next."""
 
-RESERVED = 4
+RESERVED = 2
 """Trios that are kept for confirming."""
 
 
