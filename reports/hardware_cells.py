@@ -105,7 +105,7 @@ def _study_points(machine: Machine) -> Points:
             mixed.append(f"{series_words(series)}, depth {depth}: {' and '.join(places)}")
             continue
         key = Key(series, depth, None)
-        found[key] = Point(key, series, known_median([_timing(row) for row in rows]), rows[-1])
+        found[key] = Point(key, series, known_median([timing_of(row) for row in rows]), rows[-1])
     return Points(machine.name, found, tuple(mixed))
 
 
@@ -115,7 +115,8 @@ def _place(row: Row) -> str:
     return f"{row['device']}{threads}"
 
 
-def _timing(row: Row) -> Timing:
+def timing_of(row: Row) -> Timing:
+    """What one row of `Tables.cells` says of its time."""
     rounds = row["rounds"]
     return Timing(
         median=row["latency_seconds"],

@@ -8,9 +8,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from ..hardware_cells import Points, all_points
+from ..hardware_cells import Points, all_points, timing_of
 from ..machines import Machine
-from ..median_ratio import KnownMedian, Timing, known_median
+from ..median_ratio import KnownMedian, known_median
 from ..tables import Row, grouped, records
 
 ALWAYS = ("family", "depth", "pass", "match")
@@ -124,18 +124,8 @@ def _of_rows(rows: Sequence[Row]) -> StoredCell:
         setting={name: last[name] for name in SETTING},
         status=last["status"],
         reason=last["reason"],
-        median=known_median([_timing(row) for row in timed]) if timed else None,
+        median=known_median([timing_of(row) for row in timed]) if timed else None,
         row=last,
-    )
-
-
-def _timing(row: Row) -> Timing:
-    rounds = row["rounds"]
-    return Timing(
-        median=row["latency_seconds"],
-        samples=tuple(row["samples"] or ()),
-        iqr=row["iqr_seconds"],
-        rounds=None if rounds is None else int(rounds),
     )
 
 
