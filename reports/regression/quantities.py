@@ -90,6 +90,13 @@ def size(finding: Finding) -> str:
     return f"{percent(abs(change))}{_mark(finding.metric)}"
 
 
+def setting_words(value: object) -> str:
+    """A knob or a setting: `none` where there is none, 32 rather than 32.0."""
+    if value is None:
+        return "none"
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
 def _mark(metric: str) -> str:
     return " pp" if is_accuracy(metric) else "%"
 

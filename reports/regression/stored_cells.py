@@ -12,6 +12,7 @@ from ..hardware_cells import Points, all_points, timing_of
 from ..machines import Machine
 from ..median_ratio import KnownMedian, known_median
 from ..tables import Row, grouped, records
+from .quantities import setting_words
 
 ALWAYS = ("family", "depth", "pass", "match")
 """Columns without which a cell is another one."""
@@ -81,7 +82,7 @@ class Matched:
     def words(self) -> str:
         """What differs: `threads: 1 -> 2`."""
         return ", ".join(
-            f"{name}: {_said(self.base.setting[name])} -> {_said(self.new.setting[name])}"
+            f"{name}: {setting_words(self.base.setting[name])} -> {setting_words(self.new.setting[name])}"
             for name in self.differing
         )
 
@@ -168,9 +169,3 @@ def _nearest(cell: StoredCell, others: Iterable[StoredCell]) -> StoredCell | Non
 
 def _differing(cell: StoredCell, other: StoredCell) -> tuple[str, ...]:
     return tuple(name for name in SETTING if cell.setting[name] != other.setting[name])
-
-
-def _said(value: Any) -> str:
-    if value is None:
-        return "none"
-    return f"{value:g}" if isinstance(value, float) else str(value)

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ..sweep import Sweep
+from .quantities import setting_words
 
 PROTOCOL = (
     "metric", "batch_size", "epochs", "train_for", "match", "match_reference_depth", "tuned_from",
@@ -37,7 +38,7 @@ def _differing(base: Sweep, new: Sweep) -> Iterator[str]:
 
 def _unlike(name: str, base: Any, new: Any) -> Iterator[str]:
     if base != new:
-        yield f"{name}: {_said(base)} -> {_said(new)}"
+        yield f"{name}: {setting_words(base)} -> {setting_words(new)}"
 
 
 def _unlike_by_depth(
@@ -54,10 +55,4 @@ def _unlike_by_depth(
 
 
 def _listed(values: tuple[Any, ...]) -> str:
-    return " or ".join(map(_said, values))
-
-
-def _said(value: Any) -> str:
-    if value is None:
-        return "none"
-    return f"{value:g}" if isinstance(value, float) else str(value)
+    return " or ".join(map(setting_words, values))
