@@ -17,17 +17,8 @@ from .margins import Margins
 from .reference_speed import kernel_seconds
 from .session import PROCESS_SPREAD, SESSION_SPREAD
 from .stored_cells import MACHINE_FACTS, Cells, Matched, match_cells
-from .stored_counts import (
-    PEAK,
-    count_findings,
-    equal_counts,
-    missing_finding,
-    new_finding,
-    peak_finding,
-    place_of,
-    seconds_of,
-    status_finding,
-)
+from .stored_counts import PEAK, count_findings, equal_counts, peak_finding, status_finding
+from .stored_findings import missing_finding, new_finding, time_finding
 from .stored_times import Times, compared_times
 
 
@@ -46,7 +37,7 @@ def compare_stored(base: Machine, new: Machine, margins: Margins, *, normalise: 
         base=base.name,
         new=new.name,
         findings=(
-            *(_noiseless(cells.pairs, match, margins)),
+            *_noiseless(cells.pairs, match, margins),
             *times.findings,
             *_untold(cells.pairs, match, normalise),
             *map(missing_finding, cells.missing),
@@ -89,10 +80,7 @@ def _untold(pairs: Sequence[Matched], match: Match, normalise: bool) -> Iterator
         if without:
             reason = f"no time that can be trusted on the {' and the '.join(without)} side"
         if reason:
-            given: dict[str, Any] = {**place_of(pair.base, "time"), "reason": reason}
-            yield Finding(
-                verdict=INCOMPARABLE, base=seconds_of(pair.base), new=seconds_of(pair.new), **given
-            )
+            yield time_finding(pair, INCOMPARABLE, reason=reason)
 
 
 def _cannot_tell(

@@ -81,10 +81,11 @@ class Matched:
     @property
     def words(self) -> str:
         """What differs: `threads: 1 -> 2`."""
-        return ", ".join(
-            f"{name}: {setting_words(self.base.setting[name])} -> {setting_words(self.new.setting[name])}"
+        sides = (
+            (name, setting_words(self.base.setting[name]), setting_words(self.new.setting[name]))
             for name in self.differing
         )
+        return ", ".join(f"{name}: {base} -> {new}" for name, base, new in sides)
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,6 @@
 """What has no noise in a stored cell: how it ended, its counts, and its peak memory."""
 
 from collections.abc import Iterator
-from typing import Any
 
 from .finding import (
     EQUIVALENT,
@@ -11,11 +10,11 @@ from .finding import (
     MISSING,
     NEW,
     REGRESSED,
-    STORED,
     Finding,
 )
 from .margins import Margins
-from .stored_cells import OK, Matched, StoredCell
+from .stored_cells import OK, Matched
+from .stored_findings import cell_finding
 
 COUNTS = ("flops", "macs", "parameters", "activation_bytes")
 """Columns that hold for any machine, as long as the same was computed on the same device."""
@@ -26,17 +25,6 @@ ENDED = {"oom": REGRESSED, "diverged": REGRESSED, "error": REGRESSED,
          "timeout": MISSING, "skipped": MISSING}  # fmt: skip
 """What a cell's end says that ended well in the base. What does not fit or breaks is worse; what
 was not waited for or not asked for is not known to be, and is no pass either."""
-
-
-def place_of(cell: StoredCell, metric: str) -> dict[str, Any]:
-    """Where a finding is: the fields that all findings of a cell share."""
-    return {"lane": STORED, "metric": metric, "family": cell.family, "depth": cell.depth,
-            "pass_": cell.pass_}  # fmt: skip
-
-
-def _finding(cell: StoredCell, metric: str, verdict: str, **more: Any) -> Finding:
-    given: dict[str, Any] = {**place_of(cell, metric), "verdict": verdict, **more}
-    return Finding(**given)
 
 
 def status_finding(pair: Matched, *, alike: bool) -> Finding | None:
@@ -54,7 +42,7 @@ def status_finding(pair: Matched, *, alike: bool) -> Finding | None:
     reason = f"{base} -> {new}" if base != new else f"{base} on both sides"
     why = pair.base.reason if new == OK else pair.new.reason
     words = f"{reason}: {why}" if why else reason
-    return _finding(pair.base, "status", verdict, base=base, new=new, reason=words)
+    return cell_finding(pair.base, "status", verdict, base=base, new=new, reason=words)
 
 
 def _status_verdict(base: str, new: str) -> str:
@@ -72,7 +60,7 @@ def count_findings(pair: Matched) -> Iterator[Finding]:
     for name in COUNTS:
         base, new = pair.base.row.get(name), pair.new.row.get(name)
         if base is not None and new is not None and base != new:
-            yield _finding(
+            yield cell_finding(
                 pair.base,
                 name,
                 REGRESSED if new > base else IMPROVED,
@@ -103,7 +91,7 @@ def peak_finding(pair: Matched, margins: Margins) -> Finding | None:
     else:
         verdict = _beyond(new / base, margin)
         reason = f"measured by {sources[0]}" if sources[0] else ""
-    return _finding(
+    return cell_finding(
         pair.base, PEAK, verdict, base=int(base), new=int(new), change=new / base - 1,
         margin=margin, reason=reason,
     )  # fmt: skip
@@ -113,19 +101,3 @@ def _beyond(ratio: float, margin: float) -> str:
     if ratio > 1 + margin:
         return REGRESSED
     return IMPROVED if ratio < 1 / (1 + margin) else EQUIVALENT
-
-
-def missing_finding(cell: StoredCell) -> Finding:
-    """A cell that only the base has."""
-    words = "not in the new file" if cell.is_ok else f"not in the new file ({cell.status} in base)"
-    return _finding(cell, "time", MISSING, base=seconds_of(cell), reason=words)
-
-
-def new_finding(cell: StoredCell) -> Finding:
-    """A cell that only the new side has."""
-    return _finding(cell, "time", NEW, new=seconds_of(cell), reason="not in the base")
-
-
-def seconds_of(cell: StoredCell) -> float | None:
-    """The median time; null where there is none."""
-    return cell.median.seconds if cell.median else None

@@ -17,7 +17,7 @@ from .finding import (
 from .margins import Margins
 from .session import FEWEST_CELLS, Excess, Judged, Move, Session, judge_all
 from .stored_cells import Matched
-from .stored_counts import place_of, seconds_of
+from .stored_findings import time_finding
 from .timed_groups import Kernels, TimedGroup, move_of, place_of_setting, timed_groups
 
 ALL = "all cells"
@@ -61,40 +61,39 @@ def _is_same(pair: Matched) -> bool:
 
 def _same_findings(pairs: Sequence[Matched]) -> Iterator[Finding]:
     for pair in pairs:
-        yield _time(pair, EQUIVALENT, change=0.0, reason="the same measurement on both sides")
+        reason = "the same measurement on both sides"
+        yield time_finding(pair, EQUIVALENT, change=0.0, reason=reason)
 
 
 def _without_kernels(pairs: Sequence[Matched]) -> Iterator[Finding]:
     for pair in pairs:
         place = " ".join(str(each) for each in place_of_setting(pair.base.setting) if each)
         reason = f"no reference kernels of {place or 'its device'} on both sides"
-        yield _time(pair, INCOMPARABLE, reason=reason)
-
-
-def _time(pair: Matched, verdict: str, **more: Any) -> Finding:
-    given: dict[str, Any] = {**place_of(pair.base, "time"), "verdict": verdict, **more}
-    return Finding(base=seconds_of(pair.base), new=seconds_of(pair.new), **given)
+        yield time_finding(pair, INCOMPARABLE, reason=reason)
 
 
 def _too_few(pairs: Sequence[Matched]) -> Iterator[Finding]:
     for pair in pairs:
         reason = f"fewer than {FEWEST_CELLS} cells: unlike machines leave nothing to compare with"
-        yield _time(pair, INCOMPARABLE, reason=reason)
+        yield time_finding(pair, INCOMPARABLE, reason=reason)
 
 
 def _findings(groups: Sequence[TimedGroup]) -> Iterator[Finding]:
     """Judged together: error control is over everything that was looked at."""
-    cells = [(g, p, m, e) for g in groups for p, m, e in zip(g.pairs, g.moves, g.session.cells,
-             strict=True)]  # fmt: skip
-    common = [(g, g.session.common) for g in groups if g.session.common]
-    judged = judge_all([*(each[-1] for each in cells), *(each for _, each in common)])
-    for (group, pair, move, excess), verdict in zip(cells, judged, strict=False):
-        reason = _reason(group.session, move)
-        yield _time(pair, _verdict(verdict), **_numbers(excess, verdict, move.margin),
-                    reason=reason)  # fmt: skip
-    for (group, excess), verdict in zip(common, judged[len(cells) :], strict=True):
+    cells = [
+        (group.session, *each)
+        for group in groups
+        for each in zip(group.pairs, group.moves, group.session.cells, strict=True)
+    ]
+    common = [(group, group.session.common) for group in groups if group.session.common]
+    verdicts = judge_all([*(each[-1] for each in cells), *(each for _, each in common)])
+    of_cells, of_groups = verdicts[: len(cells)], verdicts[len(cells) :]
+    for (session, pair, move, excess), judged in zip(cells, of_cells, strict=True):
+        numbers = _numbers(excess, judged, move.margin)
+        yield time_finding(pair, _verdict(judged), **numbers, reason=_reason(session, move))
+    for (group, excess), judged in zip(common, of_groups, strict=True):
         if abs(excess.least) > excess.margin:  # else nothing moved together: a note tells it
-            yield _common_finding(group, excess, verdict)
+            yield _common_finding(group, excess, judged)
 
 
 def _common_finding(group: TimedGroup, excess: Excess, judged: Judged) -> Finding:
