@@ -41,6 +41,7 @@ class Difference:
     Attributes:
         low, high: 95% bounds, each one-sided.
         worse_p, better_p: one-sided, against no difference.
+        repeated: every seed ended with the accuracy that it had.
     """
 
     base: float
@@ -51,6 +52,7 @@ class Difference:
     worse_p: float | None = None
     better_p: float | None = None
     words: str = ""
+    repeated: bool = False
 
 
 Named = Mapping[str, Difference]
@@ -149,7 +151,7 @@ def _paired_differences(
     return {
         name: Difference(
             *means[name], each.mean, each.low, each.high, each.p_below(0.0), each.p_value,
-            _paired_words(differences[name]),
+            _paired_words(differences[name]), repeated=not any(differences[name]),
         )
         for name, each in paired(differences, floors).items()
     }  # fmt: skip
@@ -226,7 +228,6 @@ def _verdict(each: Difference, worse: float, better: float, margin: float) -> st
         return REGRESSED
     if better < ALPHA and each.value > margin:
         return IMPROVED
-    same = each.value == 0 and each.words.endswith("as before")
-    if same or (each.low is not None and each.low > -margin):
+    if each.repeated or (each.low is not None and each.low > -margin):
         return EQUIVALENT
     return INCONCLUSIVE

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from ..block import Block, Column, header_and_rows
 from ..labels import shortened
+from .change_points import LEAST_SIDE
 from .history import FALSE_ALARMS, History, Series, Told
 from .history_files import Dated, Place
 
@@ -100,8 +101,8 @@ def _looked_at(history: History) -> Block:
     header, lines = header_and_rows(_COLUMNS, rows)
     caption = (
         f"At most {FALSE_ALARMS:.0%} of histories without a change show one, over all series "
-        "together. A change is found where at least 5 studies lie on each side; counts change "
-        "at once."
+        f"together. A change is found where at least {LEAST_SIDE} studies lie on each side; counts "
+        "change at once."
     )
     return Block("Looked at", header, lines, captions=(caption,))
 

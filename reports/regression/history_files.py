@@ -67,7 +67,7 @@ def read_history(paths: Sequence[Path]) -> tuple[tuple[Dated, ...], tuple[str, .
         except InputError as error:
             notes.append(f"Left out: {error}")
     if not studies:
-        raise InputError(notes[0] if len(notes) == 1 else f"no study could be read: {notes[:1]}")
+        raise InputError(": ".join(["no study was found", *notes[:1]]))
     once = {(each.when, each.commit, frozenset(each.values.items())): each for each in studies}
     if len(once) < len(studies):
         notes.append(f"{len(studies) - len(once)} studies are there twice and count once.")

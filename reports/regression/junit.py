@@ -34,9 +34,8 @@ def junit_xml(answer: Answer) -> str:
     for element in (root, suite):
         _count(element)
     ElementTree.indent(root)
-    return ElementTree.tostring(root, encoding="unicode", xml_declaration=False).join(
-        ('<?xml version="1.0" encoding="utf-8"?>\n', "\n")
-    )
+    document = ElementTree.tostring(root, encoding="unicode")
+    return f'<?xml version="1.0" encoding="utf-8"?>\n{document}\n'
 
 
 def _add_case(suite: ElementTree.Element, finding: Finding) -> None:

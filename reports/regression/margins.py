@@ -5,8 +5,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from ..errors import InputError
+from ..margin import MARGIN
 
-DEFAULTS: Mapping[str, float] = {"time": 0.03, "peak_bytes": 0.01, "accuracy": 0.01}
+DEFAULTS: Mapping[str, float] = {"time": 0.03, "peak_bytes": 0.01, "accuracy": MARGIN}
 """Relative, but for accuracy: a fraction of all examples. The time's is the one of the simulations
 that the rules of the check were chosen by."""
 
