@@ -41,11 +41,13 @@ _SCALARS: Mapping[str, type | tuple[type, ...]] = {
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """Attributes:
-    families: specs; empty: nothing was said.
-    depths: None: those that a family names.
-    build: a shell command that is run in each revision's worktree before it is measured.
-    folder: of the `pyproject.toml` that was read, or the one the command was run in.
+    """What is checked, and how.
+
+    Attributes:
+        families: specs; empty: nothing was said.
+        depths: None: those that a family names.
+        build: a shell command that is run in each revision's worktree before it is measured.
+        folder: of the `pyproject.toml` that was read, or the one the command was run in.
     """
 
     folder: Path

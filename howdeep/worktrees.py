@@ -32,11 +32,13 @@ _LAST_LINES = 10
 
 @dataclass(frozen=True)
 class Worktrees:
-    """Attributes:
-    top: of the user's working tree.
-    folder: where the command was run, from the top.
-    base_commit: in full.
-    head_words: what the head is, for the reader.
+    """Both revisions as folders.
+
+    Attributes:
+        top: of the user's working tree.
+        folder: where the command was run, from the top.
+        base_commit: in full.
+        head_words: what the head is, for the reader.
     """
 
     top: Path

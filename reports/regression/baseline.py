@@ -40,9 +40,11 @@ class UnreadableError(InputError):
 
 @dataclass(frozen=True, kw_only=True)
 class Counted:
-    """Attributes:
-    torch: the release that dispatched the operators.
-    cells: by family and depth.
+    """What was counted, and with what.
+
+    Attributes:
+        torch: the release that dispatched the operators.
+        cells: by family and depth.
     """
 
     torch: str

@@ -25,19 +25,19 @@ from .paired_rules import (
 )
 from .trio import Cell, Trio, logs_of
 
-__all__ = ["Cell", "Decision", "Trio", "decide"]
-
 MEASURE, CONFIRM, DONE = "measure", "confirm", "done"
 
 
 @dataclass(frozen=True)
 class Decision:
-    """Attributes:
-    step: `measure`: another trio, for `first`; `confirm`: a trio of fresh processes, for
-        `confirming`; or `done`.
-    cells: what that trio must measure; empty before the first one: all there are.
-    findings: once it is done: families first, the whole before its parts, then cells.
-    cannot_tell: why nothing is called changed, as the base seems to differ from itself.
+    """What to do next, or the verdicts.
+
+    Attributes:
+        step: `measure`: another trio, for `first`; `confirm`: a trio of fresh processes, for
+            `confirming`; or `done`.
+        cells: what that trio must measure; empty before the first one: all there are.
+        findings: once it is done: families first, the whole before its parts, then cells.
+        cannot_tell: why nothing is called changed, as the base seems to differ from itself.
     """
 
     step: str

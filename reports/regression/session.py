@@ -204,10 +204,12 @@ def _of_two(spread: float) -> float:
 
 @dataclass(frozen=True)
 class Judged:
-    """Attributes:
-    direction: 1: slower, -1: faster, 0: neither is shown.
-    equivalent: the whole 90% interval lies within the margin.
-    p_value: of the direction that the value has, after Holm's correction for all that was judged.
+    """What is shown of one excess.
+
+    Attributes:
+        direction: 1: slower, -1: faster, 0: neither is shown.
+        equivalent: the whole 90% interval lies within the margin.
+        p_value: of the direction that the value has, after Holm's correction for all of them.
     """
 
     direction: int

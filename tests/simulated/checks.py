@@ -12,7 +12,8 @@ import numpy.typing as npt
 
 from reports.regression.finding import REGRESSED
 from reports.regression.margins import Margins
-from reports.regression.paired import Cell, Decision, Trio, decide
+from reports.regression.paired import Decision, decide
+from reports.regression.trio import Cell, Trio
 
 Array = npt.NDArray[np.float64]
 MARGINS = Margins()
@@ -42,8 +43,10 @@ class Noise:
 
 @dataclass(frozen=True)
 class Grid:
-    """Attributes:
-    slower: by how much the head's cells are; what is left out is as the base.
+    """What is measured.
+
+    Attributes:
+        slower: by how much the head's cells are; what is left out is as the base.
     """
 
     families: int
@@ -92,7 +95,8 @@ class Session:
         return np.exp(logs + self._truth)
 
     def trio(self, asked: Sequence[Cell] = ()) -> Trio:
-        """What the harness would make of it: the medians over rounds; asked: empty: of all."""
+        """A time a process and cell: the median over rounds, where the harness takes the lower
+        quartile of fewer; asked: empty: of all."""
         base, again, head = np.median(self.rounds(), axis=1)
         cells = self.grid.cells
         wanted = set(asked or cells)

@@ -5,7 +5,8 @@ import pytest
 
 from reports.regression.finding import Finding
 from reports.regression.margins import Margins
-from reports.regression.paired import Cell, Decision, Trio, decide
+from reports.regression.paired import Decision, decide
+from reports.regression.trio import Cell, Trio
 
 DEPTHS = (2, 4, 8, 16)
 CELLS = tuple(Cell(family, depth, "step") for family in ("mlp", "resnet") for depth in DEPTHS)
