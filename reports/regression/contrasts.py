@@ -15,9 +15,11 @@ from .trio import Array, Cell, Logs
 
 @dataclass(frozen=True)
 class Question:
-    """Attributes:
-    depth: null: of all depths of the family together.
-    part: null: as a whole; else `per layer` or `overhead`.
+    """How a time changed.
+
+    Attributes:
+        depth: null: of all depths of the family together.
+        part: null: as a whole; else `per layer` or `overhead`.
     """
 
     family: str
@@ -56,16 +58,12 @@ class Contrast:
 
 def contrasts(logs: Logs) -> tuple[Contrast, ...]:
     """Of all families, then of all cells that were measured on both sides in two trios or more."""
-    heads, canaries = logs.heads, logs.canaries
-    seconds = _seconds(logs)
-    counts = np.isfinite(heads).sum(axis=0)
+    counts = np.isfinite(logs.heads).sum(axis=0)
     used = [place for place in range(len(logs.cells)) if counts[place] >= 2]
     used.sort(key=lambda place: (_group(logs.cells[place]), logs.cells[place].depth))
     groups = [list(places) for _, places in groupby(used, lambda i: _group(logs.cells[i]))]
-    families = (
-        each for places in groups for each in _family(logs, heads, canaries, seconds, places)
-    )
-    cells = (_cell(logs, heads, canaries, seconds, place) for place in used)
+    families = (each for places in groups for each in _family(logs, places))
+    cells = (_cell(logs, place) for place in used)
     return (*families, *cells)
 
 
@@ -73,29 +71,27 @@ def _group(cell: Cell) -> tuple[str, str]:
     return cell.family, cell.pass_
 
 
-def _cell(logs: Logs, heads: Array, canaries: Array, seconds: Array, place: int) -> Contrast:
+def _cell(logs: Logs, place: int) -> Contrast:
     cell = logs.cells[place]
     return Contrast(
         Question(cell.family, cell.pass_, cell.depth),
-        _known(heads[:, place]),
-        _known(canaries[:, place]),
-        seconds=float(seconds[place]),
+        _known(logs.heads[:, place]),
+        _known(logs.canaries[:, place]),
+        seconds=float(logs.seconds[place]),
     )
 
 
-def _family(
-    logs: Logs, heads: Array, canaries: Array, seconds: Array, places: list[int]
-) -> Iterator[Contrast]:
+def _family(logs: Logs, places: list[int]) -> Iterator[Contrast]:
     """Of the depths that never failed more often than the others, if these are two or more."""
-    counts = np.isfinite(heads[:, places]).sum(axis=0)
+    counts = np.isfinite(logs.heads[:, places]).sum(axis=0)
     whole = [place for place, n in zip(places, counts, strict=True) if n == counts.max()]
     family, pass_ = _group(logs.cells[places[0]])
-    head, canary = heads[:, whole], canaries[:, whole]
+    head, canary = logs.heads[:, whole], logs.canaries[:, whole]
     if len(whole) < 2 or np.isfinite(head).all(axis=1).sum() < 2:
         return
     yield Contrast(Question(family, pass_), _known(head.mean(axis=1)), _known(canary.mean(axis=1)))
     depths = [logs.cells[place].depth for place in whole]
-    for part, (base, weights) in parts_of(depths, seconds[whole]).items():
+    for part, (base, weights) in parts_of(depths, logs.seconds[whole]).items():
         yield Contrast(
             Question(family, pass_, part=part),
             _known(np.expm1(head) @ weights),
@@ -103,13 +99,6 @@ def _family(
             relative=True,
             seconds=base,
         )
-
-
-def _seconds(logs: Logs) -> Array:
-    """The base's geometric means by cell; NaN where it never had one."""
-    counts = np.isfinite(logs.reference).sum(axis=0)
-    means: Array = np.exp(np.nansum(logs.reference, axis=0) / np.where(counts, counts, np.nan))
-    return means
 
 
 def _known(values: Array) -> Array:

@@ -7,6 +7,7 @@ those of another process.
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -50,22 +51,29 @@ class Logs:
     again: Array
     head: Array
 
-    @property
+    @cached_property
     def reference(self) -> Array:
         """Of both processes of the base: the mean, or the one there is."""
         both = (self.base + self.again) / 2
         one = np.where(np.isnan(self.base), self.again, self.base)
         return np.where(np.isnan(both), one, both)
 
-    @property
+    @cached_property
     def heads(self) -> Array:
         """The head's log ratio to both processes of the base."""
         return self.head - (self.base + self.again) / 2
 
-    @property
+    @cached_property
     def canaries(self) -> Array:
         """The log ratio of the base's two processes."""
         return self.again - self.base
+
+    @cached_property
+    def seconds(self) -> Array:
+        """(cells,) of the base: geometric means; NaN where it never had one."""
+        counts = np.isfinite(self.reference).sum(axis=0)
+        means: Array = np.exp(np.nansum(self.reference, axis=0) / np.where(counts, counts, np.nan))
+        return means
 
 
 def logs_of(trios: Sequence[Trio]) -> Logs:
