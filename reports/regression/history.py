@@ -17,7 +17,8 @@ from .history_files import Dated, Place
 
 FALSE_ALARMS = 0.01
 
-EXACT = ("flops",)
+NOISELESS = ("flops",)
+"""Metrics of which any other value is a change."""
 
 NEAR = 2
 """Studies by which changes of one family's depths may lie apart and be one: noise moves where a
@@ -26,8 +27,8 @@ change is found."""
 
 @dataclass(frozen=True)
 class Change:
-    """From which of the series' points on, from which level to which (medians); p: of a change
-    of a count null."""
+    """From which of the series' points on, from which level to which (medians); p_value: null for
+    a change of a count."""
 
     index: int
     before: float
@@ -53,7 +54,7 @@ class Series:
     @property
     def is_long_enough(self) -> bool:
         """For changes to be told from noise."""
-        return self.place.metric in EXACT or len(self.values) >= LEAST_POINTS
+        return self.place.metric in NOISELESS or len(self.values) >= LEAST_POINTS
 
 
 @dataclass(frozen=True)
@@ -150,7 +151,7 @@ def _order(place: Place) -> tuple[Any, ...]:
 def _judged(series: Sequence[Series]) -> tuple[Series, ...]:
     """Each series with those of its changes that pass for all series together."""
     found = [_with_changes(each) for each in series]
-    noisy = [each for each in found if each.place.metric not in EXACT and each.is_long_enough]
+    noisy = [each for each in found if each.place.metric not in NOISELESS and each.is_long_enough]
     cut = _cut([min((c.p_value or 0.0 for c in each.changes), default=1.0) for each in noisy])
     return tuple(
         replace(each, changes=tuple(c for c in each.changes if (c.p_value or 0.0) <= cut))
@@ -167,7 +168,7 @@ def _cut(p_values: Sequence[float]) -> float:
 
 def _with_changes(series: Series) -> Series:
     values = series.values
-    if series.place.metric in EXACT:
+    if series.place.metric in NOISELESS:
         pairs: list[tuple[int, float | None]] = [
             (i, None) for i in range(1, len(values)) if values[i] != values[i - 1]
         ]
@@ -195,7 +196,7 @@ def _is_same(one: tuple[Series, Change], other: tuple[Series, Change]) -> bool:
     (first, change), (second, reference) = one, other
     apart = abs(first.studies[change.index] - second.studies[reference.index])
     rises = (change.after > change.before, reference.after > reference.before)
-    return apart <= (0 if first.place.metric in EXACT else NEAR) and rises[0] == rises[1]
+    return apart <= (0 if first.place.metric in NOISELESS else NEAR) and rises[0] == rises[1]
 
 
 def _as_told(

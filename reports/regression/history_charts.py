@@ -8,11 +8,12 @@ from typing import Any
 
 import altair as alt
 
-from ..charts.style import CONFIG, EXPORT_WIDTH, by_depth, chart
+from ..charts.style import CONFIG, EXPORT_WIDTH, GREY, by_depth, chart
 from ..labels import shortened
 from ..pictures import Picture
 from .history import History, Series, Told
 from .history_blocks import commit_words, name, sentence, size_words
+from .history_files import Place
 
 PANEL_HEIGHT = 150
 
@@ -35,28 +36,29 @@ def pictures(history: History) -> Iterator[Picture]:
 
 def _spec(history: History, series: Sequence[Series]) -> dict[str, Any]:
     groups = groupby(series, key=lambda each: replace(each.place, depth=None))
-    panels = [
-        _panel(number, list(members), [each for each in history.told if each.place == place], place)
-        for number, (place, members) in enumerate(groups)
-    ]
-    drawn = alt.vconcat(*(panel for panel, _ in panels)).resolve_scale(color="independent")
+    panels = []
+    datasets: dict[str, list[dict[str, Any]]] = {}
+    for number, (place, members) in enumerate(groups):
+        alike = list(members)
+        panels.append(_panel(number, place, alike))
+        datasets |= _datasets(number, place, alike, history)
+    drawn = alt.vconcat(*panels).resolve_scale(color="independent")
     found: dict[str, Any] = drawn.to_dict(validate=False)
-    found["datasets"] = {name: rows for _, sets in panels for name, rows in sets(history).items()}
-    return {**found, "background": "white", "config": CONFIG}
+    return {**found, "datasets": datasets, "background": "white", "config": CONFIG}
 
 
-def _panel(number: int, series: Sequence[Series], told: Sequence[Told], place: Any) -> Any:
-    points, levels, starts = (f"{kind}{number}" for kind in ("points", "levels", "starts"))
-    unit = (
-        "points against the first level" if place.metric == "accuracy" else "% of the first level"
-    )
+def _panel(number: int, place: Place, series: Sequence[Series]) -> alt.LayerChart:
+    """Points, levels and where they start, of the datasets with that number."""
+    of_accuracy = place.metric == "accuracy"
+    unit = "points against the first level" if of_accuracy else "% of the first level"
     x = alt.X("study:Q", title="study", axis=alt.Axis(tickMinStep=1, format="d"))
     y = alt.Y("value:Q", title=unit, scale=alt.Scale(zero=False))
     colour = by_depth([each.place.depth or 0 for each in series])
-    dots = chart(points).mark_point(filled=True, size=14, opacity=0.45)
-    lines = chart(levels).mark_line(strokeWidth=2)
-    rules = chart(starts).mark_rule(strokeDash=[4, 3], color="#7d8590")
-    texts = chart(starts).mark_text(align="right", dx=-4, baseline="top", fontSize=10)
+    starts = chart(f"starts{number}")
+    dots = chart(f"points{number}").mark_point(filled=True, size=14, opacity=0.45)
+    lines = chart(f"levels{number}").mark_line(strokeWidth=2)
+    rules = starts.mark_rule(strokeDash=[4, 3], color=GREY)
+    texts = starts.mark_text(align="right", dx=-4, baseline="top", fontSize=10)
     layers = [
         dots.encode(x=x, y=y, color=colour),
         lines.encode(x=x, y=y, color=colour, detail="part:N"),
@@ -64,16 +66,23 @@ def _panel(number: int, series: Sequence[Series], told: Sequence[Told], place: A
         texts.encode(x=x, y=alt.value(2), text="text:N"),
     ]
     title = alt.TitleParams(name(place), fontSize=12, anchor="start")
-    panel = alt.layer(*layers).properties(width=EXPORT_WIDTH, height=PANEL_HEIGHT, title=title)
+    panel: alt.LayerChart = alt.layer(*layers).properties(
+        width=EXPORT_WIDTH, height=PANEL_HEIGHT, title=title
+    )
+    return panel
 
-    def sets(history: History) -> dict[str, list[dict[str, Any]]]:
-        return {
-            points: [row for each in series for row in _points(each)],
-            levels: [row for each in series for row in _levels(each)],
-            starts: [_start(history, each) for each in told],
-        }
 
-    return panel, sets
+def _datasets(
+    number: int, place: Place, series: Sequence[Series], history: History
+) -> dict[str, list[dict[str, Any]]]:
+    """The rows that a panel draws, by name."""
+    return {
+        f"points{number}": [row for each in series for row in _points(each)],
+        f"levels{number}": [row for each in series for row in _levels(each)],
+        f"starts{number}": [
+            _start(history, each) for each in history.told if each.place == place
+        ],
+    }
 
 
 def _shown(series: Series, value: float) -> float | None:
