@@ -12,13 +12,13 @@ from collections.abc import Sequence
 from functools import cache
 from itertools import groupby
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
 import vl_convert
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from .charts.figure import Figure, Missing, Section
+from .charts.figure import Figure, Missing, Section, Told
 from .charts.style import CONFIG
 from .labels import shortened
 
@@ -26,8 +26,6 @@ TEMPLATES = Path(__file__).with_name("templates")
 
 # In a script JSON would end it with `</script>`, and these two end a line of JavaScript.
 ESCAPED = {ord(letter): f"\\u{ord(letter):04x}" for letter in "<>&\u2028\u2029"}
-
-Told = TypeVar("Told")
 
 
 class Group(NamedTuple):

@@ -62,13 +62,10 @@ def affordable(machines: Sequence[Machine], budgets: Sequence[Budget]) -> tuple[
     if not budgets:
         return ()
     asked = [[budget] for budget in budgets] + ([list(budgets)] if len(budgets) > 1 else [])
-    swept = {machine.name: sweeps(machine.tables) for machine in machines}
-    costs = {machine.name: _costs(machine) for machine in machines}
     found = [
         each
-        for family in sorted({family for known in costs.values() for family in known})
-        for machine, table in _in_one_setting(family, costs)
-        for each in _of_machine(machine, family, table, swept, asked)
+        for machine, table, swept in _in_question(machines)
+        for each in _of_machine(machine, table, swept, asked)
     ]
     order = {tuple(each): place for place, each in enumerate(asked)}
     place = {machine.name: number for number, machine in enumerate(machines)}
@@ -84,14 +81,22 @@ def affordable(machines: Sequence[Machine], budgets: Sequence[Budget]) -> tuple[
 
 def standings(machines: Sequence[Machine]) -> tuple[tuple[str, Verdict], ...]:
     """Of each family and task the verdict on every machine with costs of it, without a budget."""
-    swept = {machine.name: sweeps(machine.tables) for machine in machines}
-    costs = {machine.name: _costs(machine) for machine in machines}
     return tuple(
         (machine, judge(sweep, table, []))
-        for family in sorted({family for known in costs.values() for family in known})
-        for machine, table in _in_one_setting(family, costs)
-        for sweep, _ in _accuracies(machine, family, swept)
+        for machine, table, swept in _in_question(machines)
+        for sweep, _ in swept
     )
+
+
+def _in_question(
+    machines: Sequence[Machine],
+) -> Iterator[tuple[str, CostTable, list[tuple[Sweep, str]]]]:
+    """Each family on each machine: its costs, and its sweeps with the machine that trained them."""
+    swept = {machine.name: sweeps(machine.tables) for machine in machines}
+    costs = {machine.name: _costs(machine) for machine in machines}
+    for family in sorted({family for known in costs.values() for family in known}):
+        for machine, table in _in_one_setting(family, costs):
+            yield machine, table, _accuracies(machine, family, swept)
 
 
 # Costs of a machine: by family, and by the values of `SETTING`.
@@ -136,16 +141,14 @@ def _in_one_setting(family: str, costs: Mapping[str, Costs]) -> Iterator[tuple[s
 
 def _of_machine(
     machine: str,
-    family: str,
     table: CostTable,
-    swept: Mapping[str, Sequence[Sweep]],
+    swept: Sequence[tuple[Sweep, str]],
     asked: Sequence[Sequence[Budget]],
 ) -> Iterator[UnderBudget]:
-    found = _accuracies(machine, family, swept)
     for budgets in asked:
-        for sweep, trained_on in found:
+        for sweep, trained_on in swept:
             yield _affordable(machine, table, budgets, judge(sweep, table, budgets), trained_on)
-        if not found:
+        if not swept:
             yield _affordable(machine, table, budgets, None, None)
 
 

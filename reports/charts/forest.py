@@ -1,6 +1,6 @@
 """A forest plot: values with their intervals on rows, one colour a machine."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import altair as alt
@@ -76,6 +76,15 @@ def bars(found: Comparison, values: Sequence[Value], axis: str) -> dict[str, Any
     )  # fmt: skip
     rows = [value._asdict() for value in values]
     return with_rows(drawing(alt.layer(drawn, words), _height(values)), values=rows)
+
+
+def row_words(values: Sequence[Value], number: Callable[[Value], str]) -> str:
+    """`forward: cpu 3.2 ms, gpu 2.6 ms; step: …`."""
+    rows = dict.fromkeys(value.row for value in values)
+    return "; ".join(
+        f"{row}: " + ", ".join(f"{v.series} {number(v)}" for v in values if v.row == row)
+        for row in rows
+    )
 
 
 def _places(values: Sequence[Value], title: str) -> Mapping[str, Any]:

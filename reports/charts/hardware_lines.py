@@ -10,7 +10,7 @@ from ..hardware import Comparison
 from ..hardware_scaling import Crossing, Line
 from ..units import Unit, unit_of
 from .figure import Figure
-from .forest import Value, forest
+from .forest import Value, forest, row_words
 from .hardware_names import by_network, drawn, network, others, some
 from .style import shown
 
@@ -60,11 +60,12 @@ def _part(key: str, group: str, found: Comparison, lines: Sequence[Line], part: 
     unit = unit_of("seconds", [abs(_span(line, part.column)[0]) for line in lines])
     values = [_value(found, line, part.column, unit) for line in lines]
     x = alt.X("value:Q", title=f"{unit.name} {part.axis}", scale=alt.Scale(zero=True))
+    told = row_words(values, lambda value: f"{value.value:.3g} {unit.name}")
     return Figure(
         key=key,
         group=group,
         title=part.title,
-        words=f"Lines are 95% intervals. {_told(values, unit)}.{some(found)}",
+        words=f"Lines are 95% intervals. {told}.{some(found)}",
         spec=forest(found, values, x, reference=0.0),
         header=("pass", "machine", unit.name, "low", "high"),
         rows=tuple(
@@ -84,15 +85,6 @@ def _span(line: Line, name: str) -> tuple[float, float, float]:
 def _value(found: Comparison, line: Line, name: str, unit: Unit) -> Value:
     value, low, high = (each / unit.factor for each in _span(line, name))
     return Value(line.series.pass_ or "", drawn(found)[line.machine], value, low, high)
-
-
-def _told(values: Sequence[Value], unit: Unit) -> str:
-    rows = dict.fromkeys(value.row for value in values)
-    return "; ".join(
-        f"{row}: "
-        + ", ".join(f"{v.series} {v.value:.3g} {unit.name}" for v in values if v.row == row)
-        for row in rows
-    )
 
 
 def _crossings(key: str, group: str, found: Comparison, crossed: Sequence[Crossing]) -> Figure:

@@ -8,7 +8,7 @@ from ..hardware import Comparison
 from ..hardware_use import Use, deepest
 from ..units import unit_of
 from .figure import Figure
-from .forest import Value, bars
+from .forest import Value, bars, row_words
 from .hardware_names import by_network, drawn, network, some
 
 
@@ -56,11 +56,12 @@ def _figure(
         _value(found, use, number / factor) for use, number in zip(uses, numbers, strict=True)
     ]
     depths = ", ".join(dict.fromkeys(str(use.depth) for use in uses))
+    told = row_words(values, lambda value: value.label)
     return Figure(
         key=key,
         group=group,
         title=f"{measure.title} at depth {depths}",
-        words=f"{measure.title} in {name}. {_told(values)}.{some(found)}",
+        words=f"{measure.title} in {name}. {told}.{some(found)}",
         spec=bars(found, values, name),
         header=("pass", "machine", name),
         rows=tuple((value.row, value.series, value.label) for value in values),
@@ -74,11 +75,3 @@ def _value(found: Comparison, use: Use, value: float) -> Value:
 
 def _number(value: float) -> str:
     return f"{value:,.0f}" if value >= 1000 else f"{value:.3g}"
-
-
-def _told(values: Sequence[Value]) -> str:
-    rows = dict.fromkeys(value.row for value in values)
-    return "; ".join(
-        f"{row}: " + ", ".join(f"{v.series} {v.label}" for v in values if v.row == row)
-        for row in rows
-    )
