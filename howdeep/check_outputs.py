@@ -1,4 +1,4 @@
-"""What `howdeep check` writes beside what it prints: Markdown, JUnit XML, dashboards, annotations.
+"""The files that `howdeep check` writes beside what it prints: Markdown, JUnit XML, dashboards.
 
 Targets and formats are looked at before anything is measured, so that a typing error costs no
 waiting; what cannot be written in the end keeps nothing else from being written.

@@ -10,9 +10,8 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from .finding import OVERHEAD, PER_LAYER
 from .trio import Array
-
-PER_LAYER, OVERHEAD = "per layer", "overhead"
 
 MOST_GROWTH = 5.0
 """A part in which the noise of the cells grows by more is left out: 1% would be 5% of the part."""

@@ -18,6 +18,9 @@ VERDICTS = (REGRESSED, MISSING, INCOMPARABLE, IMPROVED, INCONCLUSIVE, NEW, EQUIV
 EXACT, PAIRED, STORED, ACCURACY = "exact", "paired", "stored", "accuracy"
 """The lanes: how a finding was made."""
 
+PER_LAYER, OVERHEAD = "per layer", "overhead"
+"""The parts of a family's time."""
+
 FINE, FAILED, CANNOT_TELL = 0, 1, 3
 """Exit codes."""
 
@@ -32,7 +35,7 @@ class Finding:
         metric: such as `time`, `peak_bytes`, `flops_forward`, `validation_accuracy`, `best_depth`.
         family: or the full name of a benchmark that is no cell of ours.
         depth: null: of all depths of the family together.
-        part: of a finding on all depths: `per layer` or `overhead`.
+        part: of a finding on all depths: `PER_LAYER` or `OVERHEAD`.
         base, new: the values of both sides, in the unit that the metric's name says (`time`:
             seconds).
         change: new over base, less 1 (a stored time's: beyond what its session moved by); of an

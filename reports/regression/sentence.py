@@ -14,6 +14,8 @@ from .finding import (
     INCONCLUSIVE,
     MISSING,
     NEW,
+    OVERHEAD,
+    PER_LAYER,
     REGRESSED,
     Answer,
     Finding,
@@ -105,7 +107,7 @@ def _where(finding: Finding) -> str:
         return " at its best depth"
     if not of_all_depths(finding) or finding.lane == ACCURACY:
         return ""
-    places = {None: " at every depth", "per layer": " per layer", "overhead": " in its overhead"}
+    places = {None: " at every depth", PER_LAYER: " per layer", OVERHEAD: " in its overhead"}
     return places.get(finding.part, f" in its {finding.part}")
 
 
