@@ -44,7 +44,8 @@ class Fixture(Protocol):
 
 @dataclass(frozen=True)
 class Prepared:
-    """A network with its input on the cell's device, and its pass; `optimizer` is a step's."""
+    """A network with its input on the cell's device, and its pass; `optimizer`: of a step, else
+    None."""
 
     model: nn.Module
     inputs: Any

@@ -58,7 +58,7 @@ class Measured:
 
     Attributes:
         peak_bytes: where it was asked for.
-        not_there: the revision has no such family.
+        not_there: the revision has no such family that can be imported from it.
     """
 
     seconds: float | None = None

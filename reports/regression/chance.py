@@ -19,7 +19,7 @@ _SIMULATED = (
 """Points, and a and b of ln p = a - b x²."""
 
 
-def chance(statistic: float, points: int) -> float:
+def p_value_of(statistic: float, points: int) -> float:
     """The p-value of the largest statistic of so many points, at least `LEAST_POINTS`.
 
     Between the simulated lengths ln p is interpolated over the logarithm of the length; beyond the

@@ -21,7 +21,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.stats import norm, rankdata
 
-from .chance import LEAST_POINTS, chance
+from .chance import LEAST_POINTS, p_value_of
 
 Array = npt.NDArray[np.float64]
 
@@ -76,7 +76,7 @@ def _segmented(
     splits = [_largest(series, each) for each in {*inside, within} if _fits(each)]
     score, index, window = max(splits, default=(0.0, 0, within))
     statistic = _statistic(series, score, index, window, inflated)
-    p_value = chance(statistic, len(series))
+    p_value = p_value_of(statistic, len(series))
     if p_value <= most_p:
         yield ChangePoint(index, statistic, p_value)
         yield from _segmented(series, (start, index), inflated, most_p)

@@ -18,7 +18,7 @@ from .margins import Margins
 from .session import FEWEST_CELLS, Excess, Judged, Move, Session, judge_all
 from .stored_cells import Matched
 from .stored_findings import time_finding
-from .timed_groups import Kernels, TimedGroup, move_of, place_of_setting, timed_groups
+from .timed_groups import Kernels, TimedGroup, move_of, place_words, timed_groups
 
 ALL = "all cells"
 
@@ -67,8 +67,8 @@ def _same_findings(pairs: Sequence[Matched]) -> Iterator[Finding]:
 
 def _without_kernels(pairs: Sequence[Matched]) -> Iterator[Finding]:
     for pair in pairs:
-        place = " ".join(str(each) for each in place_of_setting(pair.base.setting) if each)
-        reason = f"no reference kernels of {place or 'its device'} on both sides"
+        place = place_words(pair.base.setting) or "its device"
+        reason = f"no reference kernels of {place} on both sides"
         yield time_finding(pair, INCOMPARABLE, reason=reason)
 
 

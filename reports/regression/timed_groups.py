@@ -33,6 +33,11 @@ def place_of_setting(setting: Mapping[str, Any]) -> Place:
     return setting.get("device"), setting.get("dtype")
 
 
+def place_words(setting: Mapping[str, Any]) -> str:
+    """`cpu fp32`; nothing for benchmarks of other files."""
+    return " ".join(str(part) for part in place_of_setting(setting) if part)
+
+
 def move_of(
     pair: Matched, kernels: tuple[Kernels, Kernels], margins: Margins, normalise: bool
 ) -> Move:
@@ -90,9 +95,6 @@ def timed_groups(
 
 
 def _group_words(pair: Matched) -> str:
-    """`cpu fp32`, `cpu fp32 -> cuda fp32`; nothing for benchmarks of other files."""
-    sides = [
-        " ".join(str(part) for part in place_of_setting(cell.setting) if part)
-        for cell in (pair.base, pair.new)
-    ]
+    """`cpu fp32`, or `cpu fp32 -> cuda fp32`."""
+    sides = [place_words(cell.setting) for cell in (pair.base, pair.new)]
     return " -> ".join(dict.fromkeys(sides))

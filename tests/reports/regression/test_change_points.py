@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from reports.regression.chance import LEAST_POINTS, chance
+from reports.regression.chance import LEAST_POINTS, p_value_of
 from reports.regression.change_points import LEAST_SIDE, change_points, windows
 
 LEVEL = 0.01
@@ -66,10 +66,10 @@ def test_few_histories_without_a_change_show_one() -> None:
 @pytest.mark.parametrize("points", [20, 27, 200, 5_000])
 def test_chances_fall_with_the_statistic(points: int) -> None:
     """From 1 downwards; a longer series has larger statistics by chance."""
-    found = [chance(x, points) for x in (0.0, 3.0, 4.0, 5.0, math.inf)]
+    found = [p_value_of(x, points) for x in (0.0, 3.0, 4.0, 5.0, math.inf)]
     assert found == sorted(found, reverse=True)
     assert (found[0], found[-1]) == (1.0, 0.0)
-    assert chance(4.0, 2 * points) > chance(4.0, points)
+    assert p_value_of(4.0, 2 * points) > p_value_of(4.0, points)
 
 
 def test_windows_reach_both_ends() -> None:
