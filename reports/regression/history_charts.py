@@ -47,7 +47,7 @@ def _spec(history: History, series: Sequence[Series]) -> dict[str, Any]:
     return {**found, "datasets": datasets, "background": "white", "config": CONFIG}
 
 
-def _panel(number: int, place: Place, series: Sequence[Series]) -> alt.LayerChart:
+def _panel(number: int, place: Place, series: Sequence[Series]) -> Any:
     """Points, levels and where they start, of the datasets with that number."""
     of_accuracy = place.metric == "accuracy"
     unit = "points against the first level" if of_accuracy else "% of the first level"
@@ -66,10 +66,8 @@ def _panel(number: int, place: Place, series: Sequence[Series]) -> alt.LayerChar
         texts.encode(x=x, y=alt.value(2), text="text:N"),
     ]
     title = alt.TitleParams(name(place), fontSize=12, anchor="start")
-    panel: alt.LayerChart = alt.layer(*layers).properties(
-        width=EXPORT_WIDTH, height=PANEL_HEIGHT, title=title
-    )
-    return panel
+    drawn = alt.layer(*layers)
+    return drawn.properties(width=EXPORT_WIDTH, height=PANEL_HEIGHT, title=title)
 
 
 def _datasets(
@@ -79,9 +77,7 @@ def _datasets(
     return {
         f"points{number}": [row for each in series for row in _points(each)],
         f"levels{number}": [row for each in series for row in _levels(each)],
-        f"starts{number}": [
-            _start(history, each) for each in history.told if each.place == place
-        ],
+        f"starts{number}": [_start(history, each) for each in history.told if each.place == place],
     }
 
 
