@@ -87,7 +87,7 @@ class Revisions:
 
 
 def measure(
-    revisions: Revisions, cells: Sequence[Cell], *, chance: random.Random, with_memory: bool
+    revisions: Revisions, cells: Sequence[Cell], *, generator: random.Random, with_memory: bool
 ) -> Trio:
     """One trio over all cells, in random order.
 
@@ -100,19 +100,19 @@ def measure(
             for name, base in dict.fromkeys(SIDES, revisions.base).items()
         }
         trio: dict[str, dict[Cell, Measured]] = {name: {} for name in SIDES}
-        for cell in chance.sample(cells, len(cells)):
-            for name, measured in _cell(sides, cell, chance, with_memory).items():
+        for cell in generator.sample(cells, len(cells)):
+            for name, measured in _cell(sides, cell, generator, with_memory).items():
                 trio[name][cell] = measured
     return trio
 
 
 def _cell(
-    sides: Mapping[str, "_Process"], cell: Cell, chance: random.Random, with_memory: bool
+    sides: Mapping[str, "_Process"], cell: Cell, generator: random.Random, with_memory: bool
 ) -> dict[str, Measured]:
     """All sides prepare it, and those that can take turns."""
     request = {"do": "prepare", "cell": asdict(cell), "memory": with_memory}
-    answers = {name: sides[name].asked(request) for name in chance.sample(SIDES, len(SIDES))}
-    rounds = _take_turns(sides, answers, chance)
+    answers = {name: sides[name].asked(request) for name in generator.sample(SIDES, len(SIDES))}
+    rounds = _take_turns(sides, answers, generator)
     seconds = told(rounds)
     return {
         name: Measured(error=answer["error"], not_there=answer["not_there"])
@@ -123,7 +123,7 @@ def _cell(
 
 
 def _take_turns(
-    sides: Mapping[str, "_Process"], answers: dict[str, dict[str, Any]], chance: random.Random
+    sides: Mapping[str, "_Process"], answers: dict[str, dict[str, Any]], generator: random.Random
 ) -> dict[str, list[float]]:
     """Seconds a pass in each round, of the sides without an error; an error that comes now takes
     the place of the side's answer."""
@@ -133,7 +133,7 @@ def _take_turns(
     pass_seconds = min(answers[name]["seconds"] for name in rounds)
     turn = {"do": "turn", "passes": max(1, round(TURN_SECONDS / pass_seconds))}
     for _ in range(_rounds(pass_seconds * turn["passes"])):
-        for name in chance.sample(sorted(rounds), len(rounds)):
+        for name in generator.sample(sorted(rounds), len(rounds)):
             answer = sides[name].asked(turn)
             if "error" in answer:
                 answers[name] = answer

@@ -98,14 +98,14 @@ class _Session:
 
     def run(self) -> Decision:
         """Measure until it is decided, or the time is over."""
-        chance = random.Random(0)
+        generator = random.Random(0)
         longest = 0.0
         decision = Decision(MEASURE, tuple(self.cells))
         while decision.step != DONE:
             if self.first and self._left < longest:
                 return self._decided(ended=True)
             start = time.monotonic()
-            self._measure(decision, chance)
+            self._measure(decision, generator)
             seconds = time.monotonic() - start
             longest = max(longest, seconds)
             if len(self.first) == 1:
@@ -120,7 +120,7 @@ class _Session:
         """Seconds."""
         return 60 * self.settings.max_minutes - (time.monotonic() - self.began)
 
-    def _measure(self, decision: Decision, chance: random.Random) -> None:
+    def _measure(self, decision: Decision, generator: random.Random) -> None:
         trees = self.trees
         stage = self.first if decision.step == MEASURE else self.confirming
         places = decision.cells or tuple(self.cells)
@@ -128,7 +128,7 @@ class _Session:
         trio = turn_taking.measure(
             Revisions(trees.base, trees.head, trees.folder, trees.top),
             [self.cells[place] for place in places],
-            chance=chance,
+            generator=generator,
             with_memory=not self.first,
         )
         stage.append(trio)

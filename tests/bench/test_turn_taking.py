@@ -53,7 +53,7 @@ def revisions(tmp_path: Path) -> Revisions:
 
 def measured(revisions: Revisions, *cells: Cell, with_memory: bool = False) -> Trio:
     """One trio."""
-    return measure(revisions, cells, chance=random.Random(0), with_memory=with_memory)
+    return measure(revisions, cells, generator=random.Random(0), with_memory=with_memory)
 
 
 def test_each_side_measures_its_own_network(revisions: Revisions) -> None:
