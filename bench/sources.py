@@ -40,7 +40,7 @@ def _import_dotted(target: str) -> ModuleType:
     _prefer_folder(Path.cwd())
     try:
         return importlib.import_module(target)
-    except Exception as error:  # whatever a user's module raises
+    except (Exception, SystemExit) as error:  # whatever a user's module raises
         raise InputError(f"cannot import {target!r}: {one_line(error)}") from error
 
 
@@ -60,7 +60,7 @@ def execute(name: str, path: Path, *, package: bool = False) -> None:
     sys.modules[name] = module
     try:
         spec.loader.exec_module(module)
-    except Exception as error:  # whatever a user's file raises
+    except (Exception, SystemExit) as error:  # whatever a user's file raises
         del sys.modules[name]
         raise InputError(f"cannot load {path.name}: {one_line(error)}") from error
 
