@@ -1,8 +1,8 @@
 """Two revisions of a repository as folders beside each other, which are gone at the end.
 
 The user's working tree is only read. What it holds beyond the last commit becomes the head as it
-is: a commit without a name that `git stash create` makes of tracked files (nothing is put aside),
-and copies of the files that git neither tracks nor ignores.
+is: a commit without a name of the tracked files, and copies of the files that git neither tracks nor
+ignores.
 """
 
 import contextlib
@@ -20,6 +20,8 @@ import typer
 
 from reports.errors import InputError
 
+from .long_work import stoppable
+
 BASE, HEAD = "base", "head"
 
 # A temporary commit needs an author, and no hook may run.
@@ -28,6 +30,10 @@ _QUIETLY = (
     *("-c", f"core.hooksPath={os.devnull}", "-c", "advice.detachedHead=false"),
 )
 _LAST_LINES = 10
+_OF_HOOKS = (
+    "GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX", "GIT_COMMON_DIR",
+    "GIT_OBJECT_DIRECTORY", "GIT_ALTERNATE_OBJECT_DIRECTORIES",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -64,11 +70,12 @@ def worktrees(folder: Path, revision: str) -> Iterator[Worktrees]:
     found = Worktrees(
         top, place / BASE, place / HEAD, folder.resolve().relative_to(top), base, words
     )
-    with _ending_on_sigterm():
+    with stoppable():
         try:
             for path, commit in ((found.base, base), (found.head, head)):
                 _git(top, "worktree", "add", "--quiet", "--detach", str(path), commit)
             _copy_untracked(top, found.head)
+            _check_folders(found, revision)
             yield found
         finally:
             with _uninterrupted():
@@ -110,13 +117,24 @@ def _commit(top: Path, revision: str) -> str:
 def _head(top: Path) -> tuple[str, str]:
     """A commit of the working tree as it is, and what it is in words."""
     last = _git(top, "rev-parse", "HEAD")
-    changed = _git(top, "status", "--porcelain", "--untracked-files=no", "--ignore-submodules")
-    # Without a change it ends with 0 or 1, as old as the index is.
-    stash = _git(top, "stash", "create") if changed else ""
-    untracked = _untracked(top)
-    if not stash and not untracked:
+    tree = _tree(top)
+    changed = tree != _git(top, "rev-parse", "HEAD^{tree}")
+    if not changed and not _untracked(top):
         return last, f"{last[:12]}"
-    return stash or last, f"{last[:12]} with what is not committed"
+    commit = _git(top, "commit-tree", tree, "-p", last, "-m", "working tree") if changed else last
+    return commit, f"{last[:12]} with what is not committed"
+
+
+def _tree(top: Path) -> str:
+    """The tracked files as they lie there, through a copy of the index: the user's own stays as it
+    is, whatever is staged, in conflict or only intended to be added."""
+    index = top / _git(top, "rev-parse", "--git-path", "index")
+    with tempfile.TemporaryDirectory(prefix="howdeep-check-") as place:
+        copy = Path(place) / "index"
+        if index.exists():
+            shutil.copy2(index, copy)
+        _git(top, "add", "--update", index=copy)
+        return _git(top, "write-tree", index=copy)
 
 
 def _untracked(top: Path) -> list[Path]:
@@ -126,9 +144,19 @@ def _untracked(top: Path) -> list[Path]:
 
 def _copy_untracked(top: Path, head: Path) -> None:
     for name in _untracked(top):
-        if (top / name).is_file():
-            (head / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(top / name, head / name)
+        source, copy = top / name, head / name
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        if source.is_file():
+            shutil.copy2(source, copy)
+        elif source.is_symlink() and source.is_dir():
+            inside = source.resolve().is_relative_to(top)
+            copy.symlink_to(source.readlink() if inside else source.resolve())
+
+
+def _check_folders(trees: Worktrees, revision: str) -> None:
+    for path, name in ((trees.base, revision), (trees.head, "the working tree")):
+        if not (path / trees.folder).is_dir():
+            raise InputError(f"--against: {name} has no folder {str(trees.folder)!r}")
 
 
 def _remove(top: Path, place: Path) -> None:
@@ -140,11 +168,11 @@ def _remove(top: Path, place: Path) -> None:
         _git(top, "worktree", "prune")
 
 
-def _git(folder: Path, *arguments: str) -> str:
-    """What git says.
+def _git(folder: Path, *arguments: str, index: Path | None = None) -> str:
+    """What git says; index: in place of the repository's.
 
     Raises:
-        InputError: there is no git, or it fails; its last line.
+        InputError: there is no git, or it fails; what it says is fatal, and its last line.
     """
     try:
         ended = subprocess.run(
@@ -153,32 +181,33 @@ def _git(folder: Path, *arguments: str) -> str:
             text=True,
             errors="surrogateescape",
             check=False,
+            env=_environment(index),
         )
     except FileNotFoundError:
         raise InputError("--against needs git, which is not installed") from None
     if ended.returncode:
-        said = ended.stderr.strip().splitlines() or [f"it ended with {ended.returncode}"]
-        raise InputError(f"--against: git {arguments[0]}: {said[-1]}")
+        raise InputError(f"--against: git {arguments[0]}: {_why(ended)}")
     return ended.stdout.strip("\n")
 
 
-@contextmanager
-def _ending_on_sigterm() -> Iterator[None]:
-    """SIGTERM ends what runs inside as an interrupt does, so that nothing is left behind."""
+def _environment(index: Path | None) -> dict[str, str]:
+    """Without what git tells its hooks of their repository: new worktrees have an index of their
+    own, and would write over the user's."""
+    kept = {name: value for name, value in os.environ.items() if name not in _OF_HOOKS}
+    return kept if index is None else {**kept, "GIT_INDEX_FILE": str(index)}
 
-    def stop(*_: object) -> None:
-        raise KeyboardInterrupt
 
-    before = signal.signal(signal.SIGTERM, stop)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
+def _why(ended: "subprocess.CompletedProcess[str]") -> str:
+    """The first fatal line, and the last one, which says what to do."""
+    said = [line.strip() for line in ended.stderr.splitlines() if line.strip()]
+    fatal = [line for line in said if line.startswith("fatal: ")][:1]
+    return "; ".join(dict.fromkeys((*fatal, *said[-1:]))) or f"it ended with {ended.returncode}"
 
 
 @contextmanager
 def _uninterrupted() -> Iterator[None]:
-    before = {name: signal.signal(name, signal.SIG_IGN) for name in (signal.SIGINT, signal.SIGTERM)}
+    names = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    before = {name: signal.signal(name, signal.SIG_IGN) for name in names}
     try:
         yield
     finally:

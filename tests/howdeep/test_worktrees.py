@@ -79,6 +79,63 @@ def test_a_deleted_file_is_no_part_of_the_head(repository: Path) -> None:
         assert not (trees.head / "below" / "net.py").exists()
 
 
+def test_intended_and_conflicting_files_are_the_head(repository: Path) -> None:
+    """As they lie there; the index stays as it is."""
+    git(repository, "checkout", "-q", "-b", "other", "HEAD~1")
+    (repository / "below" / "net.py").write_text("three")
+    git(repository, "commit", "-q", "-a", "-m", "three")
+    with pytest.raises(subprocess.CalledProcessError):
+        git(repository, "merge", "-q", "-")
+    (repository / "intended.py").write_text("intended")
+    git(repository, "add", "--intent-to-add", "intended.py")
+    before = state(repository), (repository / ".git" / "index").read_bytes()
+    with worktrees(repository, "HEAD") as trees:
+        assert (trees.head / "below" / "net.py").read_text().startswith("<<<<<<<")
+        assert (trees.head / "intended.py").read_text() == "intended"
+        assert (repository / ".git" / "index").read_bytes() == before[1]
+    assert state(repository) == before[0]
+
+
+def test_links_to_folders_are_followed(repository: Path, tmp_path: Path) -> None:
+    """Those that git does not track: within the repository and out of it."""
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (outside / "data").write_text("data")
+    (repository / "inner").symlink_to("below")
+    (repository / "outer").symlink_to("../outside")
+    (repository / "broken").symlink_to("nowhere")
+    with worktrees(repository, "HEAD") as trees:
+        assert (trees.head / "inner").resolve() == trees.head / "below"
+        assert (trees.head / "outer" / "data").read_text() == "data"
+
+
+def test_the_index_of_a_hook_is_left_alone(
+    repository: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Git names it to hooks, and a new worktree would write over it."""
+    (repository / "staged.py").write_text("staged")
+    git(repository, "add", "staged.py")
+    before = state(repository)
+    with monkeypatch.context() as hook:
+        hook.setenv("GIT_INDEX_FILE", str(repository / ".git" / "index"))
+        hook.setenv("GIT_DIR", ".git")
+        with worktrees(repository, "HEAD~1") as trees:
+            assert (trees.head / "staged.py").exists()
+    assert state(repository) == before
+
+
+def test_a_folder_that_the_base_has_not_got_is_one_line(repository: Path) -> None:
+    """It is named, and nothing is left behind."""
+    (repository / "young").mkdir()
+    (repository / "young" / "net.py").write_text("young")
+    with (
+        pytest.raises(InputError, match="HEAD~1 has no folder .young"),
+        worktrees(repository / "young", "HEAD~1"),
+    ):
+        pass
+    assert len(git(repository, "worktree", "list").splitlines()) == 1
+
+
 def test_no_hook_runs(repository: Path) -> None:
     """A hook might touch what is not ours."""
     hook = repository / ".git" / "hooks" / "post-checkout"
@@ -90,17 +147,17 @@ def test_no_hook_runs(repository: Path) -> None:
     assert not (repository / "touched").exists()
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_an_interrupt_leaves_nothing_behind(repository: Path, number: int) -> None:
-    """Ctrl-C, and what CI sends where it ends a job."""
-    before = signal.getsignal(signal.SIGTERM)
+    """Ctrl-C, what CI sends where it ends a job, and a terminal that is closed."""
+    before = signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGHUP)
     with pytest.raises(KeyboardInterrupt), worktrees(repository, "HEAD") as trees:  # noqa: PT012
         place = trees.base.parent
         os.kill(os.getpid(), number)
         signal.pause()
     assert not place.exists()
     assert len(git(repository, "worktree", "list").splitlines()) == 1
-    assert signal.getsignal(signal.SIGTERM) is before
+    assert (signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGHUP)) == before
 
 
 @pytest.mark.parametrize("revision", ["nowhere", "--help", "HEAD:below", ""])
