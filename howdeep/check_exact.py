@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import sys
 from collections.abc import Iterator
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -13,7 +12,7 @@ from reports.errors import InputError
 from reports.regression import baseline
 from reports.regression.baseline import Counted, UnreadableError
 from reports.regression.exact import compare
-from reports.regression.finding import EQUIVALENT, EXACT, Answer, Finding
+from reports.regression.finding import EQUIVALENT, EXACT, NEW, Answer, Finding
 
 from .check_settings import Settings, read
 from .output import write
@@ -43,7 +42,7 @@ def answer(settings: Settings, *, accept: bool) -> Answer:
     counted = _count(settings)
     if before is None:
         return _accepted(settings, counted)
-    asked, left = _asked(before, settings)
+    asked, left = _asked(before, counted, settings)
     return _answer(settings, compare(asked, counted), asked, counted, notes=_left_out(left))
 
 
@@ -59,6 +58,7 @@ def _answer(
         base=settings.baseline,
         new="the working tree",
         findings=findings,
+        cannot_tell=_nothing_in_common(findings),
         notes=(*notes, *_what_to_do(findings)),
         details={
             EXACT: {
@@ -69,6 +69,13 @@ def _answer(
             }
         },
     )
+
+
+def _nothing_in_common(findings: tuple[Finding, ...]) -> tuple[str, ...]:
+    """New cells alone are no pass: none of them was compared with anything."""
+    if all(each.verdict == NEW for each in findings):
+        return ("the baseline has none of the families and depths that were counted",)
+    return ()
 
 
 def _what_to_do(findings: tuple[Finding, ...]) -> tuple[str, ...]:
@@ -98,7 +105,7 @@ def _check_conditions(before: Counted, settings: Settings) -> None:
 
 
 def _count(settings: Settings) -> Counted:
-    """Every family at every depth; what a network prints goes to standard error."""
+    """Every family at every depth."""
     import torch
 
     from bench import exact, families
@@ -107,7 +114,7 @@ def _count(settings: Settings) -> Counted:
 
     cells = {}
     try:
-        with contextlib.redirect_stdout(sys.stderr), contextlib.chdir(settings.folder):
+        with contextlib.chdir(settings.folder):
             found = [families.find(spec) for spec in settings.families or DEFAULT_FAMILIES]
             for family, depth in _cells(found, settings.depths):
                 counts = exact.count(
@@ -132,7 +139,9 @@ def _cells(families: list[Family], depths: tuple[int, ...] | None) -> Iterator[t
             yield family, depth
 
 
-def _asked(before: Counted, settings: Settings) -> tuple[Counted, dict[Place, baseline.Counts]]:
+def _asked(
+    before: Counted, counted: Counted, settings: Settings
+) -> tuple[Counted, dict[Place, baseline.Counts]]:
     """The baseline's cells that are in question, and those that the command line left out.
 
     A cell that `pyproject.toml` does not ask for any more is in question: it is missing.
@@ -140,10 +149,11 @@ def _asked(before: Counted, settings: Settings) -> tuple[Counted, dict[Place, ba
     configured = read(settings.folder)
     every_family = settings.families == configured.families
     every_depth = settings.depths == configured.depths
+    typed = {family for family, _ in counted.cells}  # by the names that a baseline has
     asked: dict[Place, baseline.Counts] = {}
     left: dict[Place, baseline.Counts] = {}
     for (family, depth), counts in before.cells.items():
-        in_question = (every_family or family in settings.families) and (
+        in_question = (every_family or family in typed) and (
             every_depth or depth in (settings.depths or ())
         )
         (asked if in_question else left)[family, depth] = counts
@@ -182,7 +192,7 @@ def _merged(
     before: Counted, counted: Counted, settings: Settings
 ) -> tuple[Counted, tuple[str, ...]]:
     """What to write, cells that were not asked for included, and what that changes."""
-    asked, left = _asked(before, settings)
+    asked, left = _asked(before, counted, settings)
     was = {"torch": before.torch, **before.conditions}
     now = {"torch": counted.torch, **counted.conditions}
     other = [f"{name} {was[name]} -> {now[name]}" for name in now if was[name] != now[name]]

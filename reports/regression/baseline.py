@@ -25,6 +25,9 @@ OPERATORS = ("operators_forward", "operators_training", "operators_backward")
 METRICS = (*NUMBERS, *OPERATORS, *TEXTS)
 """As they are listed."""
 
+MOST = 10**30
+"""No network has such a count; a quotient of two below it is a number."""
+
 Count = int | str | Mapping[str, int] | None
 Counts = Mapping[str, Count]
 Place = tuple[str, int]
@@ -87,7 +90,7 @@ def parse(text: str, name: str) -> Counted:
     """
     try:
         document = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise _unreadable(name, f"it is no JSON ({error})") from None
     schema = document.get("schema") if isinstance(document, dict) else None
     if not isinstance(schema, int) or isinstance(schema, bool):
@@ -124,8 +127,15 @@ def _count(metric: str, value: Any) -> Count:
     if value is None and metric not in TEXTS:
         return None
     if metric in OPERATORS:
-        return {_a(str, name): _a(int, calls) for name, calls in value.items()}
-    return _a(str, value) if metric in TEXTS else _a(int, value)
+        return {_a(str, name): _whole(calls) for name, calls in value.items()}
+    return _a(str, value) if metric in TEXTS else _whole(value)
+
+
+def _whole(value: Any) -> int:
+    """A count that ratios can be taken of."""
+    if not 0 <= _a(int, value) < MOST:
+        raise ValueError(f"{str(value)[:20]} is no count")
+    return int(value)
 
 
 def _a(kind: type[_T], value: Any) -> _T:

@@ -343,6 +343,7 @@ def test_a_damaged_baseline_is_kept_aside(
         (PERCEPTRON.replace("build(depth): ", "build(depth): raise SystemExit(9); "), "at depth 2"),
         (PERCEPTRON.replace("nn.Linear(6, 10)", "nn.Linear(7, 10)"), "at depth 2: RuntimeError"),
         (PERCEPTRON.replace("import torch\n", "import torch, no_such_module\n"), "cannot load"),
+        (PERCEPTRON + "raise SystemExit(0)\n", "cannot load"),
         ("", "no function 'build'"),
     ],
 )
@@ -357,6 +358,32 @@ def test_a_family_that_fails_is_one_line(
     assert message in result.stderr
     assert [path.name for path in folder.glob(f"*{BASELINE}*")] == [BASELINE]
     assert (folder / BASELINE).read_text() == "precious"
+
+
+def test_a_name_that_is_typed_otherwise_is_the_same_family(
+    tmp_path: Path, check: Callable[..., Result]
+) -> None:
+    """A knob of text may be spelled in several ways; the baseline has one of them."""
+    source = PERCEPTRON.replace("build(depth)", "build(depth, bias=True)")
+    folder = project(tmp_path / "net", source)
+    check(folder, "--accept", "--family", "net.py:build:bias=true")
+    result = check(folder, "--exact", "--family", "net.py:build:bias=TRUE", "--json")
+    assert {each["verdict"] for each in json.loads(result.stdout)["findings"]} == {"equivalent"}
+
+
+@pytest.mark.parametrize("emptied", [True, False])
+def test_a_baseline_of_other_networks_is_no_pass(
+    tmp_path: Path, check: Callable[..., Result], emptied: bool
+) -> None:
+    """Where everything is new, nothing was compared: exit code 3."""
+    folder = project(tmp_path / "net", PERCEPTRON)
+    check(folder, "--accept", "--depths", "7")
+    if emptied:
+        document = json.loads((folder / BASELINE).read_text())
+        (folder / BASELINE).write_text(json.dumps({**document, "families": {}}))
+    result = check(folder, "--exact", "--depths", "2", "--json")
+    assert result.exit_code == 3
+    assert "none of the families and depths" in json.loads(result.stdout)["cannot_tell"][0]
 
 
 def test_files_are_looked_for_beside_the_settings(

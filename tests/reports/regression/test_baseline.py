@@ -59,6 +59,9 @@ def damaged(**changes: Any) -> str:
         (render(counted(lambda _: {"parameters": 1.5})), "expected int; got 1.5"),
         (render(counted(lambda _: {"output_shapes": None})), "expected str; got None"),
         (render(counted(lambda _: {"operators_forward": {"relu": "2"}})), "expected int; got '2'"),
+        (render(counted(lambda _: {"parameters": -1})), "-1 is no count"),
+        (render(counted(lambda _: {"parameters": 10**400})), "is no count"),
+        (100_000 * "[", "no JSON"),
     ],
 )
 def test_what_is_no_baseline_is_refused_in_one_line(text: str, why: str) -> None:
