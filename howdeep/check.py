@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from .ending import fail
+from .long_work import own_output
 from .output import tolerate
 
 if TYPE_CHECKING:
@@ -133,8 +134,9 @@ def check(
 
     try:
         asked = outputs(markdown or [], junit, export or [])
+        configured = read(Path.cwd())
         settings = typed(
-            read(Path.cwd()),
+            configured,
             families=tuple(family) if family else None,
             depths=_depths(depths),
             passes=tuple(each.strip() for each in passes.split(",")) if passes else None,
@@ -143,11 +145,12 @@ def check(
             device=device,
             threads=threads,
             max_minutes=max_minutes,
-            margins=_margins(margin or []),
+            margins=_margins(configured.margins, margin or []),
         )
-        answers = tuple(
-            _answers(settings, files or [], exact, accept, against, normalise=normalise)
-        )
+        with own_output():
+            answers = tuple(
+                _answers(settings, files or [], exact, accept, against, normalise=normalise)
+            )
         if not answers:
             raise InputError("say what to check: two studies, --exact or --against REV")
         answer = together(answers)
@@ -193,12 +196,12 @@ def _depths(text: str | None) -> tuple[int, ...] | None:
     return None if text is None else options.read({"--depths": text}).depths
 
 
-def _margins(given: list[str]) -> Margins | None:
-    """Typed margins hold for every family; None where none was typed."""
-    from reports.regression.margins import Margins, parse_margins
+def _margins(configured: Margins, given: list[str]) -> Margins:
+    """Typed margins hold for every family; metrics that were not typed stay as configured."""
+    from reports.regression.margins import parse_margins
 
     pairs = dict(each.partition("=")[::2] for each in given)
-    return Margins(parse_margins(pairs, "--margin")) if pairs else None
+    return configured.with_typed(parse_margins(pairs, "--margin"))
 
 
 def _show(answer: Answer, *, json_: bool, markdown: bool) -> None:

@@ -26,6 +26,7 @@ from reports.errors import InputError
 from reports.regression.margins import Margins, parse_margins
 
 BASELINE = "howdeep-baseline.json"
+MOST_MINUTES = 60 * 24 * 365
 _TABLE = "[tool.howdeep.check]"
 _LISTS = {"families": str, "passes": str, "depths": int}
 _SCALARS: Mapping[str, type | tuple[type, ...]] = {
@@ -62,6 +63,18 @@ class Settings:
     build: str | None = None
     max_minutes: float = 10.0
     margins: Margins = field(default_factory=Margins)
+
+    def __post_init__(self) -> None:
+        """Raises:
+        InputError: a number that nothing can be measured with.
+        """
+        for name in ("batch_size", "threads"):
+            if getattr(self, name) < 1:
+                raise InputError(f"{_TABLE}: {name} must be at least 1; got {getattr(self, name)}")
+        if self.depths is not None and min(self.depths) < 1:
+            raise InputError(f"{_TABLE}: depths must be at least 1; got {min(self.depths)}")
+        if not 0 < self.max_minutes <= MOST_MINUTES:
+            raise InputError(f"max_minutes must be above 0 and finite; got {self.max_minutes!r}")
 
     @property
     def baseline_path(self) -> Path:

@@ -1,5 +1,6 @@
 """What a check of one revision against another says: findings, and what they come to."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -77,7 +78,12 @@ class Finding:
 
     def as_dict(self) -> dict[str, Any]:
         """One entry of `findings` in the command's JSON."""
-        return {"pass" if k == "pass_" else k: v for k, v in asdict(self).items()}
+        return {"pass" if k == "pass_" else k: _known(v) for k, v in asdict(self).items()}
+
+
+def _known(value: Any) -> Any:
+    """JSON has no infinity, which two numbers of a file may divide to."""
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 @dataclass(frozen=True, kw_only=True)

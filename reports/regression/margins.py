@@ -25,6 +25,14 @@ class Margins:
         """The margin of one metric of one family."""
         return {**DEFAULTS, **self.metrics, **self.families.get(family, {})}[metric]
 
+    def with_typed(self, typed: Mapping[str, float]) -> "Margins":
+        """These in place of both the general ones and any that a family has of its own."""
+        families = {
+            spec: {metric: margin for metric, margin in own.items() if metric not in typed}
+            for spec, own in self.families.items()
+        }
+        return Margins({**self.metrics, **typed}, families)
+
 
 def parse_margins(given: Mapping[str, object], where: str) -> dict[str, float]:
     """Margins by metric, from `{"time": "5%", "accuracy": "0.5pp"}`; where: for the message.
