@@ -95,8 +95,8 @@ class Session:
         return np.exp(logs + self._truth)
 
     def trio(self, asked: Sequence[Cell] = ()) -> Trio:
-        """A time a process and cell: the median over rounds, where the harness takes the lower
-        quartile of fewer; asked: empty: of all."""
+        """A time a process and cell: the median over rounds, where the harness has fewer and
+        compares sides within each; asked: empty: of all."""
         base, again, head = np.median(self.rounds(), axis=1)
         cells = self.grid.cells
         wanted = set(asked or cells)
