@@ -5,7 +5,7 @@ what to measure next or, in the end, the findings. The levels are in `paired_rul
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ..moderation import Prior
 from .contrasts import Question, contrasts
@@ -78,10 +78,18 @@ def decide(
     looks = first_looks(most)
     if not ended and not confirming and not looks.has(len(first)):
         return Decision(MEASURE, tuple(sorted(first[-1].cells)) if first else ())
-    stage = _first_stage(first, margins, looks)
+    stage = _once_flagged(
+        [_first_stage(first[:n], margins, looks) for n in looks.up_to(len(first))]
+    )
     fresh_looks = confirming_looks(most, len(first))
-    seen = confirming if ended else confirming[: fresh_looks.reached(len(confirming))]
-    fresh = _confirming_stage(stage, seen, margins, fresh_looks, 1 / (len(looks.at) + 1))
+    seen = len(confirming) if ended else fresh_looks.reached(len(confirming))
+    share = 1 / (len(looks.at) + 1)
+    fresh = _once_flagged(
+        [
+            _confirming_stage(stage, confirming[:n], margins, fresh_looks, share)
+            for n in fresh_looks.up_to(seen)
+        ]
+    )
     canaries = canary_reasons((stage.canary, fresh.canary))
     if not (ended or canaries):
         wanted = _open_cells(stage) if not confirming else ()
@@ -93,6 +101,15 @@ def decide(
     seconds = {question: pair.contrast.seconds for question, pair in stage.pairs.items()}
     found = findings(seconds, stage.tests, fresh.tests, first, canary_flagged=bool(canaries))
     return Decision(DONE, (), found, canaries)
+
+
+def _once_flagged(stages: Sequence[_Stage]) -> _Stage:
+    """The last look, with what an earlier one flagged as it was then: no more was measured for it,
+    while what the others of its kind show, and so what it is held against, has changed."""
+    flagged = {
+        q: test for stage in reversed(stages) for q, test in stage.tests.items() if test.flagged
+    }
+    return replace(stages[-1], tests={**stages[-1].tests, **flagged})
 
 
 def _first_stage(first: Sequence[Trio], margins: Margins, looks: Looks) -> _Stage:
@@ -117,10 +134,12 @@ def _confirming_stage(
 
 def _open_cells(stage: _Stage) -> tuple[Cell, ...]:
     """All cells of a family and pass while one of its questions is open; a family that is flagged
-    as a whole goes on to be confirmed."""
-    closed = {each.group for each in stage.flagged if each.depth is None and each.part is None}
-    groups = {q.group for q, test in stage.tests.items() if test.open} - closed
-    return _cells(stage.pairs, groups)
+    as a whole goes on to be confirmed, and is not kept waiting for others without promise."""
+    closed = {each.group for each in stage.flagged if each.is_whole}
+    groups = {
+        q.group for q, test in stage.tests.items() if (test.promising if closed else test.open)
+    }
+    return _cells(stage.pairs, groups - closed)
 
 
 def _unconfirmed(stage: _Stage, fresh: _Stage) -> tuple[Cell, ...]:

@@ -55,6 +55,10 @@ class Looks:
         """Whether n trios are looked at; more than planned are."""
         return n in self.at or n > self.last
 
+    def up_to(self, n: int) -> tuple[int, ...]:
+        """Trios at each look with n of them, and n itself: where that is none, it is the end."""
+        return (*(each for each in self.at if each < n), n)
+
     def reached(self, n: int) -> int:
         """Trios at the latest look with n of them; all, after the last."""
         return n if n > self.last else max((each for each in self.at if each <= n), default=0)
@@ -113,12 +117,15 @@ class Test:
 
     @property
     def open(self) -> bool:
-        """Whether more trios are likely enough to answer it. A family as a whole is not given up:
-        four trios tell little of the chance, and a burst in one of them makes it look small."""
+        """Whether it is to be answered yet. A family as a whole is not given up: four trios tell
+        little of the chance, and a burst in one of them makes it look small."""
+        return self.promising or (self.patient and not self.flagged and not self.equivalent)
+
+    @property
+    def promising(self) -> bool:
+        """Whether it has no answer, and more trios are likely enough to give one."""
         if self.flagged or self.equivalent:
             return False
-        if self.patient:
-            return True
         last = max(self.last, self.estimate.n)
         return self.may_flag() or self.estimate.chance_within(self.margin, self.within, last) >= (
             LIKELY
