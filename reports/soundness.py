@@ -18,6 +18,9 @@ ORDER = (
 )  # fmt: skip
 SPREADS = ("stddev", "iqr")
 
+# Seconds; beyond these it is no time, and ratios of two would be no numbers.
+LEAST, MOST = 1e-15, 1e15
+
 # Quartiles are interpolated: they may miss an equal minimum by a rounding.
 _ROUNDING = 1e-9
 
@@ -54,6 +57,8 @@ def _not_positive(known: Mapping[str, float | None]) -> str | None:
         value = known[name]
         if value is not None and value <= 0:
             return f"its {name} is {value:g} s: a time must be above 0"
+        if value is not None and not LEAST <= value <= MOST:
+            return f"its {name} is {value:g} s: a time is {LEAST:g} to {MOST:g} s"
     for name in SPREADS:
         value = known[name]
         if value is not None and value < 0:
