@@ -1,7 +1,7 @@
 """Two revisions of a repository as folders beside each other, which are gone at the end.
 
 The user's working tree is only read. What it holds beyond the last commit becomes the head as it
-is: a commit without a name of the tracked files, and copies of the files that git neither tracks nor
+is: a commit without a name of the tracked files, and copies of those that git neither tracks nor
 ignores.
 """
 

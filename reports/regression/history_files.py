@@ -67,7 +67,8 @@ def read_history(paths: Sequence[Path]) -> tuple[tuple[Dated, ...], tuple[str, .
         except InputError as error:
             notes.append(f"Left out: {error}")
     if not studies:
-        raise InputError(": ".join(["no study was found", *notes[:1]]))
+        several = f"none of {len(notes)} files could be read; " if len(notes) > 1 else ""
+        raise InputError(several + (notes[0] if notes else "no study was found"))
     once = {(each.when, each.commit, frozenset(each.values.items())): each for each in studies}
     if len(once) < len(studies):
         notes.append(f"{len(studies) - len(once)} studies are there twice and count once.")
@@ -174,9 +175,9 @@ def _when(source: str, document: Mapping[str, Any], environment: Mapping[str, An
     for text in (document.get("datetime"), environment.get("time"), commit):
         try:
             found = datetime.fromisoformat(str(text))
-        except ValueError:
+            return found.astimezone(UTC) if found.tzinfo else found.replace(tzinfo=UTC)
+        except (ValueError, OverflowError):  # in the year 1 or 9999 another zone is out of range
             continue
-        return found.astimezone(UTC) if found.tzinfo else found.replace(tzinfo=UTC)
     raise InputError(f"{source}: says no time: `datetime` or `commit_info.time` was expected")
 
 

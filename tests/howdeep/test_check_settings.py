@@ -1,4 +1,4 @@
-"""Settings of a check: what nothing can be measured with is refused, and what is typed comes first."""
+"""Settings of a check: what cannot be is refused, and what is typed comes first."""
 
 from pathlib import Path
 

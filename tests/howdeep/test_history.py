@@ -118,6 +118,17 @@ def test_a_file_that_cannot_be_read_is_named_and_left_out(folder: Path) -> None:
     assert len(alone.stderr.splitlines()) == 1
 
 
+@pytest.mark.parametrize("when", ["0001-01-01T00:00:00+05:00", "9999-12-31T23:59:59-05:00"])
+def test_a_time_out_of_range_is_no_time(folder: Path, when: str) -> None:
+    """The file is named and left out."""
+    odd = study(1, 1.0) | {"datetime": when, "commit_info": None}
+    odd["howdeep"]["environment"] = {"before": {}}
+    studies.write(folder / "odd.json", odd)
+    result = howdeep_history(folder)
+    assert result.exit_code == 0
+    assert "odd.json: says no time" in " ".join(result.output.split())
+
+
 @pytest.mark.parametrize(
     "arguments", [("no-such",), (".", "--since", "soon"), (".", "--metric", "colour")]
 )

@@ -129,7 +129,7 @@ def test_a_folder_that_the_base_has_not_got_is_one_line(repository: Path) -> Non
     (repository / "young").mkdir()
     (repository / "young" / "net.py").write_text("young")
     with (
-        pytest.raises(InputError, match="HEAD~1 has no folder .young"),
+        pytest.raises(InputError, match="HEAD~1 has no folder"),
         worktrees(repository / "young", "HEAD~1"),
     ):
         pass
