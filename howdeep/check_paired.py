@@ -19,7 +19,7 @@ from bench import families, grid, options, turn_taking
 from bench.points import Cell
 from bench.turn_taking import AGAIN, BASE, HEAD, SIDES, Measured, Revisions
 from reports.errors import InputError
-from reports.regression.finding import INCOMPARABLE, PAIRED, Answer, Finding
+from reports.regression.finding import INCOMPARABLE, INCONCLUSIVE, PAIRED, Answer, Finding
 from reports.regression.paired import DONE, MEASURE, Decision, decide
 from reports.regression.paired_memory import Peaks, memory_findings
 from reports.regression.trio import Cell as Place
@@ -206,7 +206,7 @@ def _answer(session: _Session, decision: Decision, revision: str) -> Answer:
             *memory_findings(session.peaks(), session.settings.margins),
             *(_failed(place, failures[place]) for place in nowhere),
         ),
-        cannot_tell=decision.cannot_tell,
+        cannot_tell=(*decision.cannot_tell, *_undecided(decision.findings)),
         notes=tuple(_notes(session, failures)),
         details={
             PAIRED: {
@@ -219,6 +219,13 @@ def _answer(session: _Session, decision: Decision, revision: str) -> Answer:
             }
         },
     )
+
+
+def _undecided(findings: Sequence[Finding]) -> tuple[str, ...]:
+    """A check that decides nothing about time is no pass."""
+    if any(each.verdict != INCONCLUSIVE for each in findings):
+        return ()
+    return ("nothing about time was decided: give it more --max-minutes, or a quieter machine",)
 
 
 def _failed(place: Place, sides: Mapping[str, str]) -> Finding:
