@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -147,7 +148,7 @@ def check(
             max_minutes=max_minutes,
             margins=_margins(configured.margins, margin or []),
         )
-        with own_output():
+        with own_output(), _without_bytecode():
             answers = tuple(
                 _answers(settings, files or [], exact, accept, against, normalise=normalise)
             )
@@ -164,6 +165,17 @@ def check(
     except OSError as error:
         fail("check", str(error))
     raise typer.Exit(answer.strict_exit_code if strict else answer.exit_code)
+
+
+@contextmanager
+def _without_bytecode() -> Iterator[None]:
+    """Importing a family leaves no `__pycache__` in the user's working tree."""
+    before = sys.dont_write_bytecode
+    sys.dont_write_bytecode = True
+    try:
+        yield
+    finally:
+        sys.dont_write_bytecode = before
 
 
 def _answers(
