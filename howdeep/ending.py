@@ -14,6 +14,7 @@ LONGEST_MESSAGE = 400
 
 
 def fail(command: str, message: str, *, code: int = BAD_INPUT) -> NoReturn:
-    """End with one line on standard error."""
-    typer.echo(f"howdeep {command}: {' '.join(message.split())[:LONGEST_MESSAGE]}", err=True)
+    """End with one line on standard error, which names from files cannot steer a terminal by."""
+    line = "".join(letter for letter in " ".join(message.split()) if letter.isprintable())
+    typer.echo(f"howdeep {command}: {line[:LONGEST_MESSAGE]}", err=True)
     raise typer.Exit(code)

@@ -13,6 +13,9 @@ from .quantity import SECONDS
 _NUMBER = r"([0-9]+(?:\.[0-9]*)?|\.[0-9]+)"
 _CURRENCY = r"([^\d\s.,/=+-]{1,4})?"
 _PRICE = re.compile(rf"\s*{_CURRENCY}\s*{_NUMBER}\s*{_CURRENCY}\s*/\s*([a-z]+)\s*")
+MOST = 1e12
+"""Of any currency: beyond it the cost of a long training is no number."""
+
 _FORM = "NAME=2.5/h was expected (a currency may stand before or after the number)"
 
 
@@ -63,6 +66,8 @@ def _parse(text: str, machines: Sequence[str]) -> Price:
     if seconds is None:
         raise InputError(f"--price {name}: a price per s, min, h or d was expected; got {price!r}")
     amount = float(match[2])
-    if amount <= 0:
-        raise InputError(f"--price {name}: a price above 0 was expected; got {price!r}")
+    if not 0 < amount <= MOST:
+        raise InputError(
+            f"--price {name}: a price above 0 and up to {MOST:g} was expected; got {price!r}"
+        )
     return Price(name, amount / seconds, match[1] or match[3] or "")

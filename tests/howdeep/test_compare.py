@@ -171,6 +171,28 @@ def test_names_may_hold_markup() -> None:
     assert max(map(len, long.splitlines())) <= 100
 
 
+def test_names_may_hold_half_a_character() -> None:
+    """JSON can hold one of a pair of surrogates, which UTF-8 cannot: `?` stands for it."""
+    halved = machines.study(lambda _: 2.0, environment={"cpu_model": "\ud800 CPU"})
+    halved["benchmarks"][0]["extra_info"]["warnings"] = ["\ud800 warned"]
+    machines.write(Path(), halved=halved)
+    written = ("--html", "out.html", "--markdown", "out.md", "--text", "out.txt")
+    result = howdeep_compare("cpu.json", "halved.json", *written)
+    assert result.exit_code == 0, result.output
+    assert all("CPU" in Path(name).read_text(encoding="utf-8") for name in written[1::2])
+
+
+def test_the_line_of_an_error_steers_no_terminal() -> None:
+    """Names in it come from files: marks that turn the direction of writing are left out."""
+    other = machines.study(lambda _: 2.0)
+    for benchmark in other["benchmarks"]:
+        benchmark["params"]["family"] = "\x1b[31mev\u202eil"
+    machines.write(Path(), other=other)
+    stderr = howdeep_compare("cpu.json", "other.json").stderr
+    assert "evil (forward" in stderr
+    assert not {"\x1b", "\u202e"} & set(stderr)
+
+
 def test_the_same_file_twice_is_said() -> None:
     """By its content; the rest is compared."""
     Path("again.json").write_bytes(Path("cpu.json").read_bytes())
@@ -259,6 +281,9 @@ def test_a_bad_file_is_one_line_and_exit_code_2(case: str) -> None:
         (["cpu.json", "gpu.json", "--base", "tpu"], "no machine 'tpu'; there are cpu, gpu"),
         (["cpu.json", "gpu.json", "--price", "tpu=1/h"], "no machine 'tpu'"),
         (["cpu.json", "gpu.json", "--price", "cpu=free"], "NAME=2.5/h was expected"),
+        (["cpu.json", "gpu.json", "--price", f"cpu={400 * '9'}/h"], "up to 1e+12 was expected"),
+        (["cpu.json", "gpu.json", "--html", "."], "cannot write .: the name of a file"),
+        (["cpu.json", "gpu.json", "--text", "/"], "cannot write /: the name of a file"),
         (["cpu.json", "gpu.json", "--budget", "speed=5"], "--budget"),
         (["no.json", "gpu.json", "--budget", "latency=fast"], "--budget"),
     ],
