@@ -54,7 +54,7 @@ def _cause(
 ) -> Cause:
     ours, theirs = bounds(points, series), bounds(base_points, series)
     last = list(ours.values())[-1:]
-    alike = bool(last) and last == list(theirs.values())[-1:]
+    alike = bool(last) and last == list(theirs.values())[-1:] and last[0] in KERNELS
     here, there = (
         _speed(each, last[0], _deepest(known, series)) if alike else None
         for each, known in ((machine, points), (base, base_points))
@@ -92,4 +92,4 @@ def _per_second(row: Mapping[str, Any]) -> float | None:
         if number_or_none(row.get(name)):
             return number_or_none(row[name])
     seconds = number_or_none(row.get("queued_seconds", row.get("seconds")))
-    return 1 / seconds if seconds else None
+    return number_or_none(1 / seconds) if seconds else None

@@ -181,7 +181,7 @@ def _moves(same: Sequence[UnderBudget]) -> str:
             return f"With {bound}, no depth of {family} is known to fit {where}."
         return f"With {bound}, the {name} of {family} is {depth} {where}."
     places = [
-        f"{'none fits' if depth is None else depth} on {names_words(names)}"
+        f"{'none known to fit' if depth is None else depth} on {names_words(names)}"
         for depth, names in by_depth.items()
     ]
     return f"With {bound}, the {name} of {family} moves: {'; '.join(places)}."
