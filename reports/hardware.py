@@ -20,6 +20,8 @@ from .hardware_pairs import Mean, Pair, Unshared, means, pairs, series_rank, uns
 from .hardware_price import TrainingRun, training_runs
 from .hardware_scaling import Crossing, Line, crossings, lines
 from .hardware_use import Use, uses
+from .labels import shortened
+from .machine_names import short
 from .machines import Machine
 from .price import Price
 from .warned import Warned, count_warnings
@@ -62,7 +64,8 @@ class Comparison:
 
     @property
     def comparable(self) -> bool:
-        """Is there anything that two machines have both measured?"""
+        """Is there anything that the base and another machine have both measured, or that two
+        have trained?"""
         places: dict[tuple[str, str | None, int], set[str]] = {}
         for run in self.runs:
             places.setdefault((run.family, run.task, run.depth), set()).add(run.machine)
@@ -70,11 +73,13 @@ class Comparison:
 
     @property
     def nothing_shared(self) -> str:
-        """What each machine has, in one line."""
+        """What each machine has, in one line; long names leave room for those of the others."""
         shown = list(self.holdings.items())[:_MOST_HOLDINGS]
         more = len(self.holdings) - len(shown)
-        words = "; ".join(f"{name} has {has}" for name, has in shown)
-        return f"nothing is shared: {words}{f'; and {more} more' if more else ''}"
+        room = _LONGEST_HOLDINGS // len(shown)
+        words = "; ".join(shortened(f"{short(name)} has {has}", room) for name, has in shown)
+        others = f" with the base, {short(self.base)}" if len(self.files) > 2 else ""
+        return f"nothing is shared{others}: {words}{f'; and {more} more' if more else ''}"
 
     def as_dict(self) -> dict[str, Any]:
         """The JSON object that `howdeep compare --json` prints."""
@@ -103,6 +108,8 @@ class Comparison:
 
 
 _MOST_HOLDINGS = 4
+_LONGEST_HOLDINGS = 320
+"""Characters of all of them: the line of an error is bounded."""
 _LEFT_OUT = ("covariance",)
 
 

@@ -43,7 +43,10 @@ def silent(machines: Sequence[Machine]) -> tuple[str, ...]:
 def facts_of(machine: Machine) -> Facts:
     """All that is known of a machine and of how it was measured, as it is shown."""
     cells = [row for row in records(machine.tables.cells) if row["status"] == "ok"]
-    measured = {name: _joined(row[column] for row in cells) for name, column in _MEASURED.items()}
+    settings = cells if machine.is_study else [_parameters(each) for each in machine.benchmarks]
+    measured = {
+        name: _joined(row.get(column) for row in settings) for name, column in _MEASURED.items()
+    }
     variants = _joined(row["variants"] or "none" for row in cells)
     return {**measured, "variants": variants, **_about(machine), **_speeds(machine)}
 
@@ -51,11 +54,16 @@ def facts_of(machine: Machine) -> Facts:
 _MEASURED = {"threads": "threads", "dtype": "dtype", "batch size": "batch_size", "device": "device"}
 
 
+def _parameters(benchmark: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What another file's benchmark may say of its setting: its name need not hold all of it."""
+    return {**mapping(benchmark.get("extra_info")), **mapping(benchmark.get("params"))}
+
+
 # What a study's environment says, and how it is shown.
 _ENVIRONMENT: Mapping[str, tuple[str, Callable[[Any], str]]] = {
     "CPU": ("cpu_model", str),
     "cores": ("cores", str),
-    "memory": ("memory_bytes", lambda value: f"{float(value) / 2**30:.1f} GiB"),
+    "memory": ("memory_bytes", lambda value: _gibibytes(number_or_none(value))),
     "GPU": ("gpu", lambda value: _of_gpus(value, "name")),
     "GPU driver": ("gpu", lambda value: _of_gpus(value, "driver")),
     "PyTorch": ("torch", str),
@@ -117,6 +125,10 @@ def _clock(info: Mapping[str, Any]) -> str | None:
     given = mapping(info.get("cpu")).get("hz_advertised")
     hertz = number_or_none(given[0]) if isinstance(given, list) and given else None
     return None if not hertz else f"{hertz / 1e9:.2f} GHz"
+
+
+def _gibibytes(size: float | None) -> str:
+    return "" if size is None or size <= 0 else f"{size / 2**30:.1f} GiB"
 
 
 def _of_gpus(gpus: Any, field: str) -> str:

@@ -1,6 +1,6 @@
 """What a comparison of machines leaves out and why, and what its reader should know of it."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from .budget import Budget
@@ -38,11 +38,16 @@ def holding(points: Points) -> str:
     parts = (
         ", ".join(dict.fromkeys(each.pass_ or "" for each in series)),
         f"depth {depths[0]}" + (f" to {depths[-1]}" if len(depths) > 1 else ""),
-        "batch " + " and ".join(dict.fromkeys(str(each.batch_size) for each in series)),
-        " and ".join(dict.fromkeys(str(each.dtype) for each in series)),
+        "batch " + _values(each.batch_size for each in series),
+        _values(each.dtype or "unknown dtype" for each in series),
         *dict.fromkeys(each.variants for each in series if each.variants),
+        *dict.fromkeys(f"{each.match} matched" for each in series if each.match),
     )
     return f"{', '.join(dict.fromkeys(each.family for each in series))} ({'; '.join(parts)})"
+
+
+def _values(given: Iterable[int | str | None]) -> str:
+    return " and ".join(dict.fromkeys("unknown" if each is None else str(each) for each in given))
 
 
 def left_out(machines: Sequence[Machine], points: Sequence[Points]) -> Iterator[Excluded]:
@@ -78,6 +83,7 @@ def notes_on(
     if any(not each.by_key for each in points):
         names = ", ".join(each.machine for each in points if not each.by_key)
         yield f"No timed cell: {names}."
+    yield from _unsaid(points)
     yield from _borrowed(afforded)
     if budgets and not any(each.accuracies_of for each in afforded):
         said = "only the deepest depth that fits" if afforded else "nothing"
@@ -86,6 +92,21 @@ def notes_on(
     unpriced = [price.machine for price in prices if price.machine in untrained]
     if unpriced:
         yield f"No training was measured on {', '.join(unpriced)}: a run has no price there."
+
+
+def _unsaid(points: Sequence[Points]) -> Iterator[str]:
+    """Cells of an unknown setting are matched with each other: that it is the same is not known."""
+    for name, words in (("batch_size", "batch size"), ("dtype", "dtype")):
+        silent = [
+            each.machine
+            for each in points
+            if any(key.series and getattr(key.series, name) is None for key in each.by_key)
+        ]
+        if len(silent) > 1:
+            yield (
+                f"The {words} of cells is unknown on {names_words(silent)}: they are compared as "
+                "if it were the same."
+            )
 
 
 def _borrowed(afforded: Sequence[UnderBudget]) -> Iterator[str]:

@@ -8,6 +8,7 @@ import pytest
 from reports.errors import InputError
 from reports.hardware import Comparison, compare
 from reports.hardware_pairs import Mean
+from reports.hardware_words import budget_sentences
 from reports.machine_specs import parse_specs
 from reports.machines import read_machines
 
@@ -191,6 +192,7 @@ def test_training_times_stay_where_they_were_measured(tmp_path: Path) -> None:
     )
     deepest = {each.machine: each.deepest for each in found.affordable if each.family == "mlp"}
     assert deepest == {"a": 8, "b": None}
+    assert next(iter(budget_sentences(found))).endswith("8 on a; none known to fit on b.")
 
 
 def test_without_accuracies_the_deepest_that_fits_is_said(tmp_path: Path) -> None:
@@ -324,6 +326,87 @@ def test_the_cpu_is_found_under_its_old_and_its_new_name(tmp_path: Path) -> None
     assert found.environments["a"]["CPU"] == "Old CPU"
     assert found.environments["b"]["CPU"] == "New CPU"
     assert found.environments["b"]["advertised clock"] == "2.60 GHz"
+
+
+def test_a_setting_that_is_unknown_everywhere_is_said(tmp_path: Path) -> None:
+    """Cells without a dtype are matched with each other, and never with those that have one."""
+    silent, again = study(), study(lambda _: 2.0)
+    for benchmark in (*silent["benchmarks"], *again["benchmarks"]):
+        del benchmark["params"]["dtype"]
+    found = compared(tmp_path, a=silent, b=again)
+    assert (
+        "The dtype of cells is unknown on a and b: they are compared as if it were the same."
+        in (found.notes)
+    )
+    assert not any("is unknown on" in note for note in compared(tmp_path, a=study(), b=again).notes)
+
+
+def test_parameters_of_other_benchmarks_are_said_first(tmp_path: Path) -> None:
+    """A name need not hold the dtype: where the parameters differ, that is listed."""
+    one, two = benchmark_files.version_5(), benchmark_files.version_5(2.0)
+    for document, dtype in ((one, "fp32"), (two, "bf16")):
+        for benchmark in document["benchmarks"]:
+            benchmark["params"] = {"dtype": dtype}
+    found = compared(tmp_path, a=one, b=two)
+    assert {each.name: each.values for each in found.differences} == {
+        "dtype": {"a": "fp32", "b": "bf16"}
+    }
+
+
+@pytest.mark.parametrize("memory", ["lots", -1, None, [1]])
+def test_a_strange_size_of_memory_is_unknown(tmp_path: Path, memory: object) -> None:
+    """Files are written by others; it is no reason not to compare."""
+    found = compared(tmp_path, a=study(), b=study(environment={"memory_bytes": memory}))
+    assert found.environments["b"]["memory"] is None
+
+
+def test_a_kernel_of_no_time_has_no_speed(tmp_path: Path) -> None:
+    """A launch of 5e-324 s would be infinitely fast: the ratio is unknown."""
+    kernels = machines.kernels(1e11, 2e10, 5e-324)
+    found = compared(
+        tmp_path,
+        a=study(kernels=kernels, bound="launches"),
+        b=study(lambda _: 2.0, kernels=kernels, bound="launches"),
+    )
+    assert {cause.reference_ratio for cause in found.causes} == {None}
+
+
+def test_a_bound_of_another_name_is_compared_by_no_kernel(tmp_path: Path) -> None:
+    """It is said as it stands."""
+    kernels = machines.kernels(1e11, 2e10, 1e-6)
+    found = compared(
+        tmp_path,
+        a=study(kernels=kernels, bound="network"),
+        b=study(lambda _: 2.0, kernels=kernels, bound="network"),
+    )
+    assert {cause.reference_ratio for cause in found.causes} == {None}
+    assert {cause.deepest for cause in found.causes} == {"network"}
+
+
+def test_what_each_has_tells_them_apart_at_any_length(tmp_path: Path) -> None:
+    """What widths were matched in is part of it; a long name leaves room for the other machine."""
+    matched = study()
+    for benchmark in matched["benchmarks"]:
+        benchmark["params"] |= {"match": "parameters", "dtype": None}
+    words = compared(tmp_path, a=study(), b=matched).nothing_shared
+    assert "batch 128; fp32); b has" in words
+    assert words.endswith("batch 128; unknown dtype; parameters matched)")
+    for benchmark in matched["benchmarks"]:
+        benchmark["params"]["family"] = 10_000 * "n"
+    words = compared(tmp_path, b=matched, a=study()).nothing_shared
+    assert len(words) < 360
+    assert "; a has mlp, resnet (" in words
+
+
+def test_files_that_share_nothing_with_the_base_alone_name_it(tmp_path: Path) -> None:
+    """Two others may share everything: another base compares them."""
+    apart = study()
+    for benchmark in apart["benchmarks"]:
+        benchmark["params"]["batch_size"] = 7
+    documents = {"a": apart, "b": study(), "c": study(lambda _: 2.0)}
+    words = compared(tmp_path, **documents).nothing_shared
+    assert words.startswith("nothing is shared with the base, a: a has ")
+    assert compared(tmp_path, base="b", **documents).comparable
 
 
 def test_a_store_is_read_as_its_study_is(tmp_path: Path) -> None:
