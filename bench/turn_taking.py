@@ -113,7 +113,7 @@ def _cell(
     request = {"do": "prepare", "cell": asdict(cell), "memory": with_memory}
     answers = {name: sides[name].asked(request) for name in generator.sample(SIDES, len(SIDES))}
     rounds = _take_turns(sides, answers, generator)
-    seconds = told(rounds)
+    seconds = dict(zip(rounds, told([*rounds.values()]).tolist(), strict=True)) if rounds else {}
     return {
         name: Measured(error=answer["error"], not_there=answer["not_there"])
         if "error" in answer
@@ -143,20 +143,25 @@ def _take_turns(
     return rounds
 
 
-def told(rounds: Mapping[str, npt.ArrayLike]) -> dict[str, float]:
+def told(rounds: npt.ArrayLike) -> npt.NDArray[np.float64]:
     """The time of each side, in seconds a pass: what the sides have in common in a round, and how
     far a side usually is off that in the same round.
 
     Medians over rounds, of logarithms. Sides are compared within rounds because a machine's speed
     changes between them: a neighbour that comes in the middle slows the later rounds of all.
+
+    Args:
+        rounds: (sides, rounds) or (sides, rounds, cells), seconds a pass.
+
+    Returns:
+        (sides,) or (sides, cells).
     """
-    names = list(rounds)
-    if not names:
-        return {}
-    logs = np.log(np.array([rounds[name] for name in names]))  # (sides, rounds)
+    logs = np.log(rounds)
     common = logs.mean(axis=0)
-    seconds = np.exp(np.median(common) + np.median(logs - common, axis=1))
-    return dict(zip(names, seconds.tolist(), strict=True))
+    seconds: npt.NDArray[np.float64] = np.exp(
+        np.median(common, axis=0) + np.median(logs - common, axis=1)
+    )
+    return seconds
 
 
 def _rounds(seconds: float) -> int:

@@ -82,11 +82,18 @@ def test_a_machine_that_slows_down_does_so_for_all() -> None:
     """Whatever the rounds have in common leaves the ratio of the sides as it is, as does one round
     in which one of them was disturbed."""
     speeds = np.array([1.0, 1.0, 1.1, 3.0, 3.0, 3.0, 2.0])
-    rounds = {BASE: 1e-3 * speeds, AGAIN: 1e-3 * speeds, HEAD: 1.2e-3 * speeds}
-    rounds[AGAIN][2] *= 50
-    told = turn_taking.told(rounds)
-    assert told[AGAIN] == pytest.approx(told[BASE])
-    assert told[HEAD] == pytest.approx(1.2 * told[BASE])
+    rounds = np.outer([1e-3, 1e-3, 1.2e-3], speeds)
+    rounds[1, 2] *= 50
+    base, again, head = turn_taking.told(rounds)
+    assert again == pytest.approx(base)
+    assert head == pytest.approx(1.2 * base)
+
+
+def test_cells_are_told_one_by_one() -> None:
+    """However many at once."""
+    rounds = np.random.default_rng(0).lognormal(size=(3, 11, 4))
+    each = [turn_taking.told(rounds[:, :, cell]) for cell in range(4)]
+    assert turn_taking.told(rounds) == pytest.approx(np.transpose(each))
 
 
 def test_a_revision_without_the_family_says_so(revisions: Revisions) -> None:

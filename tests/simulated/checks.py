@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
+from bench.turn_taking import ROUNDS, told
 from reports.regression.finding import REGRESSED
 from reports.regression.margins import Margins
 from reports.regression.paired import Decision, decide
@@ -38,7 +39,7 @@ class Noise:
     walk: float = 0.01
     job: float = 0.15
     loud: float = 1.0
-    rounds: int = 15
+    rounds: int = ROUNDS
 
 
 @dataclass(frozen=True)
@@ -95,9 +96,8 @@ class Session:
         return np.exp(logs + self._truth)
 
     def trio(self, asked: Sequence[Cell] = ()) -> Trio:
-        """A time a process and cell: the median over rounds, where the harness has fewer and
-        compares sides within each; asked: empty: of all."""
-        base, again, head = np.median(self.rounds(), axis=1)
+        """A time a process and cell, told as a measured one is; asked: empty: of all."""
+        base, again, head = told(self.rounds())
         cells = self.grid.cells
         wanted = set(asked or cells)
 

@@ -7,10 +7,11 @@ import numpy as np
 import pytest
 from tabulate import tabulate
 
+from howdeep.check_paired import MOST_TRIOS
+
 from .check_rules import RULES
 from .checks import FIRST, LARGE, SMALL, Cell, Checked, Grid, Noise, Session, checked
 
-MOST = 12
 RESULTS = Path("results/simulated/check.md")
 
 INDEPENDENT = Noise()
@@ -62,7 +63,7 @@ def shares(grid: Grid, noise: Noise, n: int) -> Shares:
 
 
 def _check(grid: Grid, noise: Noise, seed: int) -> Checked:
-    return checked(Session(grid, noise, np.random.default_rng(seed)), MOST)
+    return checked(Session(grid, noise, np.random.default_rng(seed)), MOST_TRIOS)
 
 
 CASES = {
@@ -177,4 +178,4 @@ def test_a_few_simulated_checks_end_as_they_should() -> None:
     slow = shares(SMALL.with_slower(0.1, *FAMILY), INDEPENDENT, 30)
     assert calm.false == slow.false == 0
     assert slow.found >= 0.9
-    assert slow.trios <= MOST
+    assert slow.trios <= MOST_TRIOS
