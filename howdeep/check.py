@@ -9,6 +9,7 @@ import json
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -148,15 +149,21 @@ def check(
             max_minutes=max_minutes,
             margins=_margins(configured.margins, margin or []),
         )
-        with own_output(), _without_bytecode():
-            answers = tuple(
-                _answers(settings, files or [], exact, accept, against, normalise=normalise)
-            )
-        if not answers:
-            raise InputError("say what to check: two studies, --exact or --against REV")
-        answer = together(answers)
     except (InputError, SpecError, OSError) as error:
         fail("check", str(error))
+    answers: list[Answer] = []
+    wrong_input: str | None = None
+    try:
+        with own_output(), _without_bytecode():
+            lanes = _answers(settings, files or [], exact, accept, against, normalise=normalise)
+            answers.extend(lanes)
+    except (InputError, SpecError, OSError) as error:
+        wrong_input = str(error)
+    if not answers:
+        fail("check", wrong_input or "say what to check: two studies, --exact or --against REV")
+    answer = together(answers, wrong_input)
+    if family is None:
+        answer = replace(answer, notes=(*answer.notes, *_unused_margins(settings, answer)))
     _show(answer, json_=json_, markdown="-" in (markdown or []))
     if annotations:
         _annotate(answer)
@@ -164,6 +171,8 @@ def check(
         write_all(answer, asked)
     except OSError as error:
         fail("check", str(error))
+    if wrong_input is not None:
+        fail("check", wrong_input)
     raise typer.Exit(answer.strict_exit_code if strict else answer.exit_code)
 
 
@@ -214,6 +223,14 @@ def _margins(configured: Margins, given: list[str]) -> Margins:
 
     pairs = dict(each.partition("=")[::2] for each in given)
     return configured.with_typed(parse_margins(pairs, "--margin"))
+
+
+def _unused_margins(settings: Settings, answer: Answer) -> Iterator[str]:
+    """Of families that were not checked: their names may be mistyped."""
+    checked = sorted({each.family for each in answer.findings})
+    for name in settings.margins.families:
+        if checked and name not in checked:
+            yield f"margins of {name} are not used: what was checked is {', '.join(checked)}"
 
 
 def _show(answer: Answer, *, json_: bool, markdown: bool) -> None:

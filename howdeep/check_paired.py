@@ -17,6 +17,7 @@ import typer
 
 from bench import families, grid, options, turn_taking
 from bench.points import Cell
+from bench.specs import InputError as SpecError
 from bench.turn_taking import AGAIN, BASE, HEAD, SIDES, Measured, Revisions
 from reports.errors import InputError
 from reports.regression.finding import INCOMPARABLE, INCONCLUSIVE, PAIRED, Answer, Finding
@@ -86,7 +87,11 @@ def _cells(settings: Settings) -> dict[Place, Cell]:
 
 @dataclass
 class _Session:
-    """What is measured, as it comes in."""
+    """What is measured, as it comes in.
+
+    Attributes:
+        lost: why a later trio came to nothing, and with it the measuring to its end.
+    """
 
     settings: Settings
     cells: Mapping[Place, Cell]
@@ -95,6 +100,7 @@ class _Session:
     confirming: list[turn_taking.Trio] = field(default_factory=list)
     began: float = field(default_factory=time.monotonic)
     most: int = MOST_TRIOS
+    lost: tuple[str, ...] = ()
 
     def run(self) -> Decision:
         """Measure until it is decided, or the time is over."""
@@ -105,7 +111,13 @@ class _Session:
             if self.first and self._left < longest:
                 return self._decided(ended=True)
             start = time.monotonic()
-            self._measure(decision, generator)
+            try:
+                self._measure(decision, generator)
+            except SpecError as error:
+                if not self.first:
+                    raise
+                self.lost = (f"{error}; what was measured before it is told",)
+                return self._decided(ended=True)
             seconds = time.monotonic() - start
             longest = max(longest, seconds)
             if len(self.first) == 1:
@@ -206,7 +218,7 @@ def _answer(session: _Session, decision: Decision, revision: str) -> Answer:
             *memory_findings(session.peaks(), session.settings.margins),
             *(_failed(place, failures[place]) for place in nowhere),
         ),
-        cannot_tell=(*decision.cannot_tell, *_undecided(decision.findings)),
+        cannot_tell=(*session.lost, *decision.cannot_tell, *_undecided(decision.findings)),
         notes=tuple(_notes(session, failures)),
         details={
             PAIRED: {

@@ -1,7 +1,7 @@
 """What a check of one revision against another says: findings, and what they come to."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -22,7 +22,7 @@ EXACT, PAIRED, STORED, ACCURACY = "exact", "paired", "stored", "accuracy"
 PER_LAYER, OVERHEAD = "per layer", "overhead"
 """The parts of a family's time."""
 
-FINE, FAILED, CANNOT_TELL = 0, 1, 3
+FINE, FAILED, WRONG_INPUT, CANNOT_TELL = 0, 1, 2, 3
 """Exit codes."""
 
 
@@ -93,6 +93,7 @@ class Answer:
     Attributes:
         base, new: the two sides, as the user named them.
         cannot_tell: reasons why the check as a whole says nothing, as a canary that flagged.
+        wrong_input: whether one of several lanes could not be run, for the first of those reasons.
         notes: what a reader should know beside the findings.
         details: by lane, how the findings were made: numbers and words, for the JSON.
     """
@@ -101,13 +102,16 @@ class Answer:
     new: str
     findings: tuple[Finding, ...]
     cannot_tell: tuple[str, ...] = ()
+    wrong_input: bool = False
     notes: tuple[str, ...] = ()
     details: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def exit_code(self) -> int:
-        """1: something regressed (or an exact count changed); 3: that cannot be told, or something
-        is missing; else 0."""
+        """1: something regressed (or an exact count changed); 2: wrong input; 3: that cannot be
+        told, or something is missing; else 0."""
+        if self.wrong_input:
+            return WRONG_INPUT
         if any(finding.fails for finding in self.findings):
             return FAILED
         untold = any(each.verdict in (MISSING, INCOMPARABLE) for each in self.findings)
@@ -136,13 +140,20 @@ class Answer:
         }
 
 
-def together(answers: tuple[Answer, ...]) -> Answer:
-    """The lanes of one check as one answer; answers: at least one."""
+def together(answers: Sequence[Answer], wrong_input: str | None = None) -> Answer:
+    """The lanes of one check as one answer.
+
+    Args:
+        answers: at least one.
+        wrong_input: why a further lane could not be run.
+    """
+    reasons = tuple(each for answer in answers for each in answer.cannot_tell)
     return Answer(
         base=answers[0].base,
         new=answers[0].new,
         findings=tuple(each for answer in answers for each in answer.findings),
-        cannot_tell=tuple(each for answer in answers for each in answer.cannot_tell),
+        cannot_tell=reasons if wrong_input is None else (wrong_input, *reasons),
+        wrong_input=wrong_input is not None,
         notes=tuple(dict.fromkeys(note for answer in answers for note in answer.notes)),
         details={name: value for answer in answers for name, value in answer.details.items()},
     )

@@ -6,9 +6,9 @@ from collections.abc import Iterator, Sequence
 from ..labels import shortened
 from .finding import (
     ACCURACY,
-    CANNOT_TELL,
     EQUIVALENT,
     EXACT,
+    FINE,
     IMPROVED,
     INCOMPARABLE,
     INCONCLUSIVE,
@@ -42,7 +42,7 @@ def headline(answer: Answer) -> str:
         return _counted(len(worse), "regression")
     if changed:
         return f"{_counted(len(changed), 'exact count')} fell"
-    if answer.exit_code == CANNOT_TELL:
+    if answer.exit_code != FINE:
         return "Cannot tell"
     return f"No regression, {_counted(len(better), 'improvement')}" if better else "No regression"
 

@@ -15,6 +15,7 @@ from typer.testing import CliRunner
 
 from bench import turn_taking
 from bench.points import Cell
+from bench.specs import InputError as SpecError
 from bench.turn_taking import BASE, HEAD, SIDES, Measured, Revisions
 from howdeep.check import check
 from tests.gate.gate import repository
@@ -154,6 +155,60 @@ def test_no_time_left_cannot_tell(fake: Callable[[Change], list[int]]) -> None:
     assert set(verdicts(answer).values()) == {"inconclusive"}
     assert "--max-minutes" in answer["cannot_tell"][0]
     assert len(trios) == 1
+
+
+def test_a_process_that_dies_late_loses_only_its_trio(
+    fake: Callable[[Change], list[int]],
+) -> None:
+    """What was found before is told, and so is what died: that is no pass."""
+    trios: list[int] = []
+
+    def change(side: str, cell: Cell) -> Measured:
+        if len(trios) == 3:
+            raise SpecError("the process that measured the head ended with code -11")
+        return same(side, cell)
+
+    trios = fake(change)
+    result = howdeep_check()
+    assert result.exit_code == 3, result.output
+    answer = answer_of(result)
+    assert answer["details"]["paired"]["trios"] == 2
+    assert "code -11" in answer["cannot_tell"][0]
+
+
+def test_a_process_that_dies_first_is_bad_input(fake: Callable[[Change], list[int]]) -> None:
+    """Nothing was found before."""
+
+    def change(*_: object) -> Measured:
+        raise SpecError("the process that measured the head ended with code -11")
+
+    fake(change)
+    result = howdeep_check()
+    assert result.exit_code == 2
+    assert "code -11" in result.stderr
+
+
+def test_a_lane_that_cannot_run_loses_no_other(fake: Callable[[Change], list[int]]) -> None:
+    """The exact lane's answer is told, though there is no such revision."""
+    fake(same)
+    assert howdeep_check("--accept").exit_code == 0
+    result = howdeep_check("--exact", "--against", "nowhere")
+    assert result.exit_code == 2, result.output
+    answer = answer_of(result)
+    assert answer["exit_code"] == 2
+    assert {f["verdict"] for f in answer["findings"]} == {"equivalent"}
+    assert "nowhere" in answer["cannot_tell"][0]
+    assert "nowhere" in result.stderr
+
+
+def test_margins_of_no_family_are_said(fake: Callable[[Change], list[int]]) -> None:
+    """A mistyped name is no family's; one that was left out by hand is none."""
+    trios = fake(same)
+    with Path("pyproject.toml").open("a") as settings:
+        settings.write('[tool.howdeep.check.family."nets.py:linaer"]\ntime = "10%"\n')
+    assert any("linaer" in note for note in answer_of(howdeep_check())["notes"])
+    trios.clear()
+    assert not any("linaer" in n for n in answer_of(howdeep_check("--family", LINEAR))["notes"])
 
 
 def test_a_depth_that_fails_on_one_side(fake: Callable[[Change], list[int]]) -> None:
