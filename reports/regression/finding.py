@@ -81,6 +81,13 @@ class Finding:
         return {"pass" if k == "pass_" else k: _known(v) for k, v in asdict(self).items()}
 
 
+def beyond(change: float, margin: float) -> str:
+    """The verdict on a change of something without noise, where more is worse."""
+    if abs(change) <= margin:
+        return EQUIVALENT
+    return REGRESSED if change > 0 else IMPROVED
+
+
 def _known(value: Any) -> Any:
     """JSON has no infinity, which two numbers of a file may divide to."""
     return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -7,7 +7,7 @@ difference of the head says nothing.
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from .finding import EQUIVALENT, IMPROVED, INCONCLUSIVE, MISSING, NEW, PAIRED, REGRESSED, Finding
+from .finding import EQUIVALENT, INCONCLUSIVE, MISSING, NEW, PAIRED, Finding, beyond
 from .margins import Margins
 from .trio import Cell
 
@@ -53,8 +53,7 @@ def _verdict(
 ) -> tuple[str, str]:
     if change is None:
         return (NEW, "") if base is None else (MISSING, "not measured on the head")
-    if abs(change) <= margin:
-        return EQUIVALENT, ""
-    if base is not None and again is not None and abs(again / base - 1) > margin:
+    verdict = beyond(change, margin)
+    if verdict != EQUIVALENT and base and again and beyond(again / base - 1, margin) != EQUIVALENT:
         return INCONCLUSIVE, "two processes of the base differ by more than the margin, too"
-    return (REGRESSED if change > 0 else IMPROVED), ""
+    return verdict, ""

@@ -11,6 +11,7 @@ from .finding import (
     NEW,
     REGRESSED,
     Finding,
+    beyond,
 )
 from .margins import Margins
 from .stored_cells import OK, Matched
@@ -89,15 +90,9 @@ def peak_finding(pair: Matched, margins: Margins) -> Finding | None:
     if sources[0] != sources[1]:
         verdict, reason = INCOMPARABLE, f"measured by {sources[0]}, then by {sources[1]}"
     else:
-        verdict = _beyond(new / base, margin)
+        verdict = beyond(new / base - 1, margin)
         reason = f"measured by {sources[0]}" if sources[0] else ""
     return cell_finding(
         pair.base, PEAK, verdict, base=int(base), new=int(new), change=new / base - 1,
         margin=margin, reason=reason,
     )  # fmt: skip
-
-
-def _beyond(ratio: float, margin: float) -> str:
-    if ratio > 1 + margin:
-        return REGRESSED
-    return IMPROVED if ratio < 1 / (1 + margin) else EQUIVALENT
