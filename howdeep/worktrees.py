@@ -7,6 +7,7 @@ ignores.
 
 import contextlib
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -16,6 +17,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import psutil
 import typer
 
 from reports.errors import InputError
@@ -23,6 +25,9 @@ from reports.errors import InputError
 from .long_work import stoppable
 
 BASE, HEAD = "base", "head"
+
+# Of a check, in the temporary folder: its process, to know by whether it was killed.
+_PLACE = re.compile(r"howdeep-check-([0-9]+)-\w+")
 
 # A temporary commit needs an author, and no hook may run.
 _QUIETLY = (
@@ -65,8 +70,9 @@ def worktrees(folder: Path, revision: str) -> Iterator[Worktrees]:
     top = Path(_git(folder, "rev-parse", "--show-toplevel")).resolve()
     base = _commit(top, revision)
     head, words = _head(top)
+    _remove_left(top)
     # Paths of one length: what they do to the layout of memory is the same.
-    place = Path(tempfile.mkdtemp(prefix="howdeep-check-")).resolve()
+    place = Path(tempfile.mkdtemp(prefix=f"howdeep-check-{os.getpid()}-")).resolve()
     found = Worktrees(
         top, place / BASE, place / HEAD, folder.resolve().relative_to(top), base, words
     )
@@ -157,6 +163,16 @@ def _check_folders(trees: Worktrees, revision: str) -> None:
     for path, name in ((trees.base, revision), (trees.head, "the working tree")):
         if not (path / trees.folder).is_dir():
             raise InputError(f"--against: {name} has no folder {str(trees.folder)!r}")
+
+
+def _remove_left(top: Path) -> None:
+    """What checks of this repository left that were killed."""
+    listed = _git(top, "worktree", "list", "--porcelain").splitlines()
+    paths = (line.removeprefix("worktree ") for line in listed if line.startswith("worktree "))
+    for place in {Path(path).parent for path in paths}:
+        match = _PLACE.fullmatch(place.name)
+        if match and place.is_dir() and not psutil.pid_exists(int(match[1])):
+            _remove(top, place)
 
 
 def _remove(top: Path, place: Path) -> None:

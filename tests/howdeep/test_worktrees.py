@@ -3,6 +3,7 @@
 import os
 import signal
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -158,6 +159,28 @@ def test_an_interrupt_leaves_nothing_behind(repository: Path, number: int) -> No
     assert not place.exists()
     assert len(git(repository, "worktree", "list").splitlines()) == 1
     assert (signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGHUP)) == before
+
+
+def test_what_a_killed_check_left_is_removed_by_the_next(repository: Path) -> None:
+    """And what another one uses that is alive is not."""
+    program = (
+        "import sys, time; from pathlib import Path; from howdeep.worktrees import worktrees\n"
+        "with worktrees(Path(sys.argv[1]), 'HEAD') as trees:\n"
+        "    print(trees.base, flush=True)\n"
+        "    time.sleep(60)"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", program, str(repository)], stdout=subprocess.PIPE, text=True
+    ) as check:
+        assert check.stdout is not None
+        left = Path(check.stdout.readline().strip())
+        with worktrees(repository, "HEAD"):
+            assert left.is_dir()
+        check.kill()
+    assert left.is_dir()
+    with worktrees(repository, "HEAD"):
+        assert not left.parent.exists()
+    assert len(git(repository, "worktree", "list").splitlines()) == 1
 
 
 @pytest.mark.parametrize("revision", ["nowhere", "--help", "HEAD:below", ""])
