@@ -49,7 +49,7 @@ def answer(settings: Settings, revision: str) -> Answer:
             if settings.build:
                 for path in (trees.base, trees.head):
                     build(settings.build, path / trees.folder, path.name)
-            session = _Session(settings, Measurements(cells), trees)
+            session = _Session(settings, Measurements(cells), trees, time.monotonic())
             decision = session.run()
     return _answer(session, decision, revision)
 
@@ -92,24 +92,25 @@ class _Session:
 
     Attributes:
         most: trios in all that there is time for.
+        took: cells and seconds of each trio.
         lost: why a later trio came to nothing, and with it the measuring to its end.
     """
 
     settings: Settings
     measured: Measurements
     trees: Worktrees
-    began: float = field(default_factory=time.monotonic)
+    began: float
     most: int = MOST_TRIOS
+    took: list[tuple[int, float]] = field(default_factory=list)
     lost: tuple[str, ...] = ()
 
     def run(self) -> Decision:
         """Measure until it is decided, or the time is over."""
         generator = random.Random(0)
-        longest = 0.0
         measured = self.measured
         decision = Decision(MEASURE, tuple(measured.cells))
         while decision.step != DONE:
-            if measured.first and self._left < longest:
+            if measured.first and self._left < self._will_take(len(decision.cells)):
                 return self._decided(ended=True)
             start = time.monotonic()
             try:
@@ -120,8 +121,8 @@ class _Session:
                 self.lost = (f"{error}; what was measured before it is told",)
                 return self._decided(ended=True)
             seconds = time.monotonic() - start
-            longest = max(longest, seconds)
-            if len(measured.first) == 1:
+            self.took.append((len(decision.cells), seconds))
+            if len(measured) == 1:
                 measured.check_there()
             if len(measured) <= TIMED_TRIOS:
                 self.most = min(MOST_TRIOS, len(measured) + max(0, int(self._left / seconds)))
@@ -132,6 +133,13 @@ class _Session:
     def _left(self) -> float:
         """Seconds."""
         return 60 * self.settings.max_minutes - (time.monotonic() - self.began)
+
+    def _will_take(self, cells: int) -> float:
+        """Seconds: as the longest trio of as many cells, or of any; the first measured memory too
+        and counts only where it is alone."""
+        later = self.took[1:] or self.took
+        alike = [seconds for n, seconds in later if n == cells]
+        return max(alike or [seconds for _, seconds in later])
 
     def _measure(self, decision: Decision, generator: random.Random) -> None:
         trees, measured = self.trees, self.measured

@@ -12,7 +12,7 @@ from .contrasts import Question, contrasts
 from .finding import Finding
 from .margins import Margins
 from .moderated import Pair, estimated, priors
-from .paired_findings import canary_reasons, findings
+from .paired_findings import canary_reasons, findings, unconfirmed_reasons
 from .paired_rules import (
     Looks,
     Test,
@@ -37,7 +37,8 @@ class Decision:
             `confirming`; or `done`.
         cells: what that trio must measure; empty before the first one: all there are.
         findings: once it is done: families first, the whole before its parts, then cells.
-        cannot_tell: why nothing is called changed, as the base seems to differ from itself.
+        cannot_tell: why nothing is called changed, as the base seems to differ from itself; or
+            what was flagged, and there was no time to confirm it.
     """
 
     step: str
@@ -91,16 +92,19 @@ def decide(
         ]
     )
     canaries = canary_reasons((stage.canary, fresh.canary))
+    unconfirmed = () if canaries else _unconfirmed(stage, fresh)
     if not (ended or canaries):
         wanted = _open_cells(stage) if not confirming else ()
         if wanted and len(first) < looks.last:
             return Decision(MEASURE, wanted)
-        wanted = _unconfirmed(stage, fresh)
-        if wanted and len(confirming) < fresh_looks.last:
-            return Decision(CONFIRM, wanted)
+        if unconfirmed and len(confirming) < fresh_looks.last:
+            return Decision(CONFIRM, unconfirmed)
     seconds = {question: pair.contrast.seconds for question, pair in stage.pairs.items()}
     found = findings(seconds, stage.tests, fresh.tests, first, canary_flagged=bool(canaries))
-    return Decision(DONE, (), found, canaries)
+    open_groups = {(cell.family, cell.pass_) for cell in unconfirmed if ended}
+    open_groups -= {question.group for question in fresh.flagged}
+    untold = unconfirmed_reasons(stage.tests, open_groups)
+    return Decision(DONE, (), found, (*canaries, *untold))
 
 
 def _once_flagged(stages: Sequence[_Stage]) -> _Stage:

@@ -1,6 +1,6 @@
 """The paired lane's findings: each question's verdict, and cells that only one side has."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -47,15 +47,32 @@ def findings(
 
 def canary_reasons(canaries: Sequence[Tests]) -> tuple[str, ...]:
     """What differs between two processes of the same code: the first of each family and pass."""
+    flagged = _first_flagged(each for tests in canaries for each in tests.items())
+    return tuple(f"the base differs from itself: {_told(*each)}" for each in flagged.values())
+
+
+def unconfirmed_reasons(tests: Tests, groups: Collection[tuple[str, str]]) -> tuple[str, ...]:
+    """What was flagged of these families and passes, where the time was over before an answer."""
+    flagged = _first_flagged(tests.items())
+    return tuple(
+        f"no time was left to confirm {_told(*flagged[group])}: give it more --max-minutes"
+        for group in sorted(groups)
+    )
+
+
+def _first_flagged(
+    tests: Iterable[tuple[Question, Test]],
+) -> dict[tuple[str, str], tuple[Question, Test]]:
     by_group: dict[tuple[str, str], tuple[Question, Test]] = {}
-    for question, test in (each for tests in canaries for each in tests.items()):
+    for question, test in tests:
         if test.flagged:
             by_group.setdefault(question.group, (question, test))
-    return tuple(
-        f"the base differs from itself: {_finding(q, test, None, None).place} by "
-        f"{100 * test.estimate.change:+.1f}% over {test.estimate.n} trios"
-        for q, test in by_group.values()
-    )
+    return by_group
+
+
+def _told(question: Question, test: Test) -> str:
+    change = f"{100 * test.estimate.change:+.1f}% over {test.estimate.n} trios"
+    return f"{_finding(question, test, None, None).place} by {change}"
 
 
 def _finding(question: Question, test: Test, fresh: Test | None, seconds: float | None) -> Finding:

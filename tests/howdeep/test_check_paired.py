@@ -6,6 +6,7 @@ import random
 import subprocess
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -155,6 +156,31 @@ def test_no_time_left_cannot_tell(fake: Callable[[Change], list[int]]) -> None:
     assert set(verdicts(answer).values()) == {"inconclusive"}
     assert "--max-minutes" in answer["cannot_tell"][0]
     assert len(trios) == 1
+
+
+def test_a_trio_of_fewer_cells_needs_less_time(
+    fake: Callable[[Change], list[int]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A second a cell: after four trios of 8 cells and one of 4, 7 s are enough for another 4."""
+    trios = fake(slower)
+    clock = SimpleNamespace(monotonic=lambda: float(sum(trios)))
+    monkeypatch.setattr("howdeep.check_paired.time", clock)
+    result = howdeep_check("--max-minutes", str(43 / 60))
+    assert trios == [8, 8, 8, 8, 4, 4]
+    assert result.exit_code == 1, result.output
+
+
+def test_no_time_left_to_confirm_cannot_tell(
+    fake: Callable[[Change], list[int]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was flagged is no pass."""
+    trios = fake(slower)
+    clock = SimpleNamespace(monotonic=lambda: float(sum(trios)))
+    monkeypatch.setattr("howdeep.check_paired.time", clock)
+    result = howdeep_check("--max-minutes", str(35 / 60))
+    assert trios == [8, 8, 8, 8]
+    assert result.exit_code == 3, result.output
+    assert LINEAR in answer_of(result)["cannot_tell"][0]
 
 
 def test_a_process_that_dies_late_loses_only_its_trio(
