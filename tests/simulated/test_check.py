@@ -91,7 +91,7 @@ def found() -> Found:
             *case,
             each.n,
             *(f"{100 * s:.2f}%" for s in (each.false, each.found, each.untold)),
-            each.trios,
+            f"{each.trios:.1f}",
         ]
         for case, each in measured.items()
     ]
@@ -102,7 +102,7 @@ def found() -> Found:
 
 def _write(path: Path, header: list[str], rows: list[list[object]]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    text = tabulate(rows, header, tablefmt="github", floatfmt=".1f")
+    text = tabulate(rows, header, tablefmt="github", disable_numparse=True)
     path.write_text(f"{text}\n")
 
 
