@@ -68,6 +68,22 @@ def prior_of(spreads: Sequence[tuple[float, int]], *, most: float = math.inf) ->
     return Prior(variance, freedom, pooled_freedom)
 
 
+def freedom_known(spreads: Sequence[tuple[float, int]]) -> float:
+    """Degrees of freedom that a prior of so many variances may be worth: few look alike by luck.
+
+    As many as it would have if the logarithms of these variances spread by one standard error more
+    than chance has it (of their sample variance, by the moments of the logarithm of chi squared).
+    """
+    known = [freedom for variance, freedom in spreads if variance > 0]
+    n = len(known)
+    if n < FEWEST_SPREADS:
+        return math.inf
+    half = statistics.fmean(known) / 2
+    variance, excess = float(polygamma(1, half)), float(polygamma(3, half))
+    error = math.sqrt((excess + 2 * variance**2 * n / (n - 1)) / n)
+    return 2 * _inverse_trigamma(error)
+
+
 def _inverse_trigamma(value: float) -> float:
     """Newton's method on 1 / trigamma, which is nearly linear (Smyth 2004, appendix)."""
     y = 0.5 + 1 / value

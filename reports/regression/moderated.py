@@ -12,7 +12,7 @@ import numpy as np
 from scipy.special import stdtr, stdtrit
 
 from ..looks import chance
-from ..moderation import Prior, prior_of
+from ..moderation import Prior, freedom_known, prior_of
 from .contrasts import Contrast, Question
 from .trio import Array
 
@@ -103,7 +103,7 @@ def priors(contrasts: Sequence[Contrast]) -> dict[str, Prior]:
         spreads = kinds.setdefault(kind(each.question), [])
         spreads.append(_spread(each.head, 1.0))
         spreads.append(_spread(each.canary, CANARY_SCALE))
-    return {name: prior_of(spreads) for name, spreads in kinds.items()}
+    return {name: prior_of(spreads, most=freedom_known(spreads)) for name, spreads in kinds.items()}
 
 
 def estimated(contrasts: Sequence[Contrast], known: Mapping[str, Prior]) -> dict[Question, Pair]:
