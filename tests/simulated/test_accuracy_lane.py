@@ -15,7 +15,8 @@ from tabulate import tabulate
 
 from reports.machines import Machine
 from reports.margin import MARGIN
-from reports.regression.accuracy import BEST, compare_accuracies
+from reports.regression.accuracy import compare_accuracies
+from reports.regression.accuracy_change import BEST
 from reports.regression.finding import EQUIVALENT, REGRESSED, Answer
 from reports.regression.margins import Margins
 from reports.study_json import tables_of
@@ -123,13 +124,14 @@ LOSSES: Mapping[str, Mapping[int, float]] = {
     "2 points at every depth": dict.fromkeys(RISING, 0.02),
     "3 points at every depth": dict.fromkeys(RISING, 0.03),
     "3 points at one depth": {8: 0.03},
+    "10 points at one depth": {8: 0.10},
 }
 
 
 @pytest.mark.simulated
 def test_accuracies_seldom_cry_wolf() -> None:
-    """Any false alarm in at most 5% of pairs, where there are seeds; so seldom is a depth called
-    equivalent that is worse by the margin. Three points are found in at least 90%."""
+    """Any false alarm in at most 5% of pairs; about so seldom is a depth called equivalent that is
+    worse by the margin. Of five seeds three points are found in at least 90%, of one ten."""
     found = {
         (world, loss): shares(WORLDS[world], LOSSES[loss]) for world in WORLDS for loss in LOSSES
     }
@@ -150,7 +152,7 @@ def test_accuracies_seldom_cry_wolf() -> None:
     RESULTS.parent.mkdir(parents=True, exist_ok=True)
     RESULTS.write_text(tabulate(rows, header, tablefmt="github") + "\n")
     for world in WORLDS:
-        if world != "1 seed":
-            assert max(found[world, loss].wrongly for loss in LOSSES) <= 0.05
-            assert found[world, "a margin at every depth"].equivalent <= 0.06
+        assert max(found[world, loss].wrongly for loss in LOSSES) <= 0.05
+        assert found[world, "a margin at every depth"].equivalent <= 0.06
     assert found["5 seeds, the same", "3 points at every depth"].regressed >= 0.90
+    assert found["1 seed", "10 points at one depth"].regressed >= 0.90

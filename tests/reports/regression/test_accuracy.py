@@ -1,12 +1,13 @@
 """Accuracies of two studies: depth by depth, the best, and the depth that is best."""
 
 import math
+import statistics
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
-from scipy.stats import norm
+from scipy.stats import t
 
 from reports.regression.finding import CANNOT_TELL, FAILED, FINE, Answer
 from reports.regression.margins import Margins
@@ -65,19 +66,46 @@ def test_a_loss_that_examples_cannot_show_is_inconclusive(tmp_path: Path) -> Non
     assert "regressed" not in verdicts(answer, METRIC)
 
 
-def test_one_seed_is_known_as_its_examples_say(tmp_path: Path) -> None:
-    """The p value of a single depth and seed is that of two proportions, one-sided, times two for
-    the depth and the best (Holm)."""
-    n, before, after = 4000, 0.90, 0.88
-    base, new = (
-        studies.document(runs=[studies.run("mlp", 4, 0, share)]) for share in (before, after)
-    )
-    (depth,) = found(compared(tmp_path, base, new), METRIC)
-    error = math.sqrt((before * (1 - before) + after * (1 - after)) / n)
-    assert depth.p_value == pytest.approx(2 * norm.sf((before - after) / error))
-    assert depth.low == pytest.approx(after - before - norm.ppf(0.95) * error)
+def single(accuracies: Mapping[int, float]) -> dict[str, Any]:
+    """A study of one run a depth."""
+    return studies.document(runs=[studies.run("mlp", d, 0, each) for d, each in accuracies.items()])
+
+
+def test_one_seed_is_known_as_those_of_other_depths(tmp_path: Path) -> None:
+    """Student's t with the variance of the other depths' differences, two of three of which are
+    free; times six for the five depths and the best (Holm)."""
+    others = {2: 0.01, 4: -0.01, 8: 0.03, 16: 0.01}
+    base = {**dict.fromkeys(others, 0.70), 32: 0.60}
+    new = {**{depth: 0.70 + change for depth, change in others.items()}, 32: 0.40}
+    answer = compared(tmp_path, single(base), single(new))
+    (depth,) = (each for each in found(answer, METRIC) if each.depth == 32)
+    error = statistics.stdev(others.values())
+    assert depth.p_value == pytest.approx(6 * t.sf(0.20 / error, 3))
+    assert depth.low == pytest.approx(-0.20 - t.ppf(0.95, 3) * error)
     assert depth.verdict == "regressed"
     assert "one seed" in depth.reason
+    assert verdicts(answer, METRIC, depth=4) == {"inconclusive"}
+
+
+def test_one_seed_that_agrees_by_luck_is_no_better_known_than_its_examples(tmp_path: Path) -> None:
+    """All depths as they were: the bound is that of two evaluations, under t."""
+    n, share = 4000, 0.90
+    both = single(dict.fromkeys((2, 4, 8), share))
+    error = math.sqrt(2 * share * (1 - share) / n)
+    for depth in found(compared(tmp_path, both, both), METRIC):
+        assert depth.low == pytest.approx(-t.ppf(0.95, 1) * error)
+
+
+@pytest.mark.parametrize("depths", [(4,), (4, 8)])
+def test_one_seed_at_few_depths_cannot_tell(tmp_path: Path, depths: tuple[int, ...]) -> None:
+    """A loss beyond the margin is neither called one, nor let pass; no loss is no question."""
+    base = single(dict.fromkeys(depths, 0.90))
+    answer = compared(tmp_path, base, single(dict.fromkeys(depths, 0.80)))
+    assert verdicts(answer, METRIC) == {"inconclusive"}
+    assert answer.exit_code == CANNOT_TELL
+    assert "depth 4" in answer.cannot_tell[0]
+    assert "lost 10.0 points" in answer.cannot_tell[0]
+    assert compared(tmp_path, base, single(dict.fromkeys(depths, 0.895))).exit_code == FINE
 
 
 def test_the_same_seeds_are_paired(tmp_path: Path) -> None:
