@@ -177,6 +177,8 @@ def _remove_left(top: Path) -> None:
 
 def _remove(top: Path, place: Path) -> None:
     for name in (BASE, HEAD):
+        with contextlib.suppress(InputError):  # git locks it until it is whole, and may be killed
+            _git(top, "worktree", "unlock", str(place / name))
         with contextlib.suppress(InputError):  # it was not there yet
             _git(top, "worktree", "remove", "--force", str(place / name))
     shutil.rmtree(place, ignore_errors=True)

@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -159,6 +160,29 @@ def test_an_interrupt_leaves_nothing_behind(repository: Path, number: int) -> No
     assert not place.exists()
     assert len(git(repository, "worktree", "list").splitlines()) == 1
     assert (signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGHUP)) == before
+
+
+def test_an_interrupt_while_files_are_written_leaves_nothing_behind(repository: Path) -> None:
+    """Where git takes its time for a worktree it is killed, which leaves it locked."""
+    written = repository / "written"
+    git(repository, "config", "filter.slow.clean", "cat")
+    git(repository, "config", "filter.slow.smudge", f"touch {written}; sleep 10; cat")
+    (repository / ".gitattributes").write_text("slow.py filter=slow\n")
+    (repository / "slow.py").write_text("slow")
+    git(repository, "add", "-A")
+    git(repository, "commit", "-q", "-m", "slow")
+    program = (
+        "import sys; from pathlib import Path; from howdeep.worktrees import worktrees\n"
+        "with worktrees(Path(sys.argv[1]), 'HEAD'): pass"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", program, str(repository)], stderr=subprocess.DEVNULL
+    ) as check:
+        while not written.exists():
+            assert check.poll() is None
+            time.sleep(0.01)
+        check.terminate()
+    assert len(git(repository, "worktree", "list").splitlines()) == 1
 
 
 def test_what_a_killed_check_left_is_removed_by_the_next(repository: Path) -> None:
