@@ -20,7 +20,14 @@ from bench.points import Cell
 from bench.specs import InputError as SpecError
 from bench.turn_taking import AGAIN, BASE, HEAD, Revisions
 from reports.errors import InputError
-from reports.regression.finding import INCOMPARABLE, INCONCLUSIVE, PAIRED, Answer, Finding
+from reports.regression.finding import (
+    INCOMPARABLE,
+    INCONCLUSIVE,
+    NEW,
+    PAIRED,
+    Answer,
+    Finding,
+)
 from reports.regression.paired import DONE, MEASURE, Decision, decide
 from reports.regression.paired_memory import memory_findings
 from reports.regression.trio import Cell as Place
@@ -203,8 +210,11 @@ def _answer(session: _Session, decision: Decision, revision: str) -> Answer:
 
 
 def _undecided(findings: Sequence[Finding]) -> tuple[str, ...]:
-    """A check that decides nothing about time is no pass."""
-    if any(each.verdict != INCONCLUSIVE for each in findings):
+    """A check that decides nothing about time is no pass, and new cells are no answer."""
+    compared = [each for each in findings if each.verdict != NEW]
+    if findings and not compared:
+        return ("nothing was compared: the base has no time of any cell",)
+    if any(each.verdict != INCONCLUSIVE for each in compared):
         return ()
     return ("nothing about time was decided: give it more --max-minutes, or a quieter machine",)
 

@@ -290,6 +290,26 @@ def test_a_family_that_the_base_has_not_got_is_new(fake: Callable[[Change], list
     assert found["nets.py:convolution/2/None"] == "equivalent"
 
 
+@pytest.mark.parametrize("families", [(LINEAR,), (LINEAR, "nets.py:convolution")])
+def test_new_cells_alone_are_no_pass(
+    fake: Callable[[Change], list[int]], families: tuple[str, ...]
+) -> None:
+    """Where the base fails in all of them, or where no other one was decided."""
+
+    def change(side: str, cell: Cell) -> Measured:
+        if side != HEAD and cell.family == LINEAR:
+            return Measured(error="RuntimeError: no extension")
+        return same(side, cell)
+
+    fake(change)
+    named = (word for family in families for word in ("--family", family))
+    result = howdeep_check(*named, "--max-minutes", "1e-9")
+    assert result.exit_code == 3, result.output
+    answer = answer_of(result)
+    assert verdicts(answer)[f"{LINEAR}/2/None"] == "new"
+    assert answer["cannot_tell"]
+
+
 def test_the_build_command_runs_in_both(fake: Callable[[Change], list[int]]) -> None:
     """In the worktrees, never in the user's folder; where it fails nothing is measured."""
     trios = fake(same)
