@@ -107,7 +107,8 @@ class Turns:
                 )
 
     def _is_foreign(self, file: Path) -> bool:
-        inside = file.is_relative_to(self._forbidden)
+        """The folder for temporary files, and the revision in it, may lie in the working tree."""
+        inside = file.is_relative_to(self._forbidden) and not file.is_relative_to(self._revision)
         return inside and _OURS not in file.parents and "site-packages" not in file.parts
 
 

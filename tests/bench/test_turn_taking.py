@@ -1,6 +1,7 @@
 """Three fresh processes of two revisions that take turns."""
 
 import random
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -117,6 +118,13 @@ def test_code_of_the_working_tree_is_refused(revisions: Revisions) -> None:
         )
     trio = measured(revisions, cell(1))
     assert all("blocks from the working tree" in (trio[s][cell(1)].error or "") for s in SIDES)
+
+
+def test_revisions_may_lie_in_the_working_tree(revisions: Revisions) -> None:
+    """Where the folder for temporary files does."""
+    inside = replace(revisions, forbidden=revisions.base.parent)
+    trio = measured(inside, cell(1))
+    assert all(trio[side][cell(1)].seconds for side in SIDES)
 
 
 def test_a_family_outside_of_the_repository_is_refused(revisions: Revisions) -> None:
