@@ -33,7 +33,9 @@ grep -E '^::(error|warning|notice) title=howdeep' "$errors"
 
 # Without an answer an earlier comment would still tell the last one.
 if [ ! -s "$body" ]; then
-  reason=$(grep -m 1 '^howdeep check: ' "$errors" || echo "its log says why")
+  # The last line of its own is the error; those before it tell what is being measured.
+  reason=$([ "$code" = 2 ] && grep '^howdeep check: ' "$errors" | tail -n 1)
+  reason=${reason:-its log says why}
   printf '%s\n' '<!-- howdeep check -->' '# howdeep check' '' 'The check could not run:' '' \
     "    $reason" | tee -a "$GITHUB_STEP_SUMMARY" >"$body"
   echo "::error title=howdeep::the check could not run: ${reason//%/%25}"

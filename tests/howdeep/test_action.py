@@ -204,6 +204,19 @@ def test_a_check_that_could_not_run_replaces_the_last_answer(runner: Runner) -> 
     assert "could not run: howdeep check: 100%25 wrong" in done.stdout
 
 
+@pytest.mark.parametrize(
+    ("code", "reason"), [("2", "howdeep check: the base: no module"), ("137", "its log says why")]
+)
+def test_what_is_being_measured_is_no_reason(runner: Runner, code: str, reason: str) -> None:
+    """The line of an error is the last one; a check that is killed has none."""
+    told = 'echo "howdeep check: trio 1 of at most 14 measures 8 cells (0 s)" >&2'
+    error = '[ "$CODE" = 2 ] && echo "howdeep check: the base: no module" >&2'
+    runner.stand_in("howdeep", f'{told}\n{error}\nexit "$CODE"')
+    runner.run("check.sh", ARGS="--against main", CODE=code)
+    assert runner.output("exit-code") == code
+    assert Path(runner.output("markdown")).read_text().splitlines()[-1] == f"    {reason}"
+
+
 GH = """
 printf '%s\\n' "$*" >>"$CALLS"
 case "$*" in
