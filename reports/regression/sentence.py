@@ -149,9 +149,11 @@ def _tail(findings: Sequence[Finding]) -> Iterator[str]:
 
 def _equivalent(cells: Sequence[Finding], word: str) -> str:
     alike = [each for each in cells if each.verdict == EQUIVALENT]
-    margins = {margin_words(each.metric, each.margin) for each in alike}
-    within = f"within {margins.pop()}" if len(margins) == 1 else "within their margins"
-    words = f"{_share(len(alike), len(cells), word)} equivalent {within if alike else ''}".rstrip()
+    margins = {margin_words(each.metric, each.margin) for each in alike} - {""}
+    within = " within their margins" if margins else ""
+    if len(margins) == 1:
+        within = f" within {margins.pop()}"
+    words = f"{_share(len(alike), len(cells), word)} equivalent{within}"
     undecided = sum(each.verdict == INCONCLUSIVE for each in cells)
     verb = "is" if undecided == 1 else "are"
     return f"{words}, {undecided:,} {verb} inconclusive" if undecided else words

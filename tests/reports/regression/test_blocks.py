@@ -78,6 +78,10 @@ def test_a_regression_comes_first_and_in_words() -> None:
             "No regression: all 2 cells are equivalent within 3%",
         ),
         (
+            answer(time(EQUIVALENT, 0.0, depth=8, margin=None)),  # one measurement twice
+            "No regression: 1 of 1 cell is equivalent",
+        ),
+        (
             answer(time(IMPROVED, -0.2, depth=8), time(NEW, 0.0, depth=9)),
             "No regression, 1 improvement: mlp step is 20.0% faster at depth 8 (19.0 to 21.0%); "
             "none of 1 cell is equivalent",
