@@ -25,12 +25,12 @@ class Peaks:
 
 def memory_findings(peaks: Peaks, margins: Margins) -> tuple[Finding, ...]:
     """One for each cell that either side has."""
-    cells = sorted(peaks.base.keys() | peaks.head.keys())
+    cells = sorted(peaks.base.keys() | peaks.again.keys() | peaks.head.keys())
     return tuple(_finding(cell, peaks, margins.of(METRIC, cell.family)) for cell in cells)
 
 
 def _finding(cell: Cell, peaks: Peaks, margin: float) -> Finding:
-    base, head = peaks.base.get(cell), peaks.head.get(cell)
+    base, head = peaks.base.get(cell, peaks.again.get(cell)), peaks.head.get(cell)
     change = None if base is None or head is None else head / base - 1
     verdict, reason = _verdict(change, base, peaks.again.get(cell), margin)
     return Finding(

@@ -135,6 +135,23 @@ def test_more_memory_is_found(fake: Callable[[Change], list[int]]) -> None:
     }
 
 
+def test_memory_of_one_process_of_the_base_is_the_bases(
+    fake: Callable[[Change], list[int]],
+) -> None:
+    """Where the other one failed: the cell is not new, and not left out where the head fails."""
+
+    def change(side: str, cell: Cell) -> Measured:
+        failing = {2: (BASE,), 4: (BASE, HEAD)}
+        if cell.family == LINEAR and side in failing.get(cell.depth, ()):
+            return Measured(error="RuntimeError: out of memory")
+        return same(side, cell)
+
+    fake(change)
+    found = verdicts(answer_of(howdeep_check("--max-minutes", "1e-9")), "peak_bytes")
+    assert found[f"{LINEAR}/2/None"] == "equivalent"
+    assert found[f"{LINEAR}/4/None"] == "missing"
+
+
 def test_a_base_that_differs_from_itself_cannot_tell(fake: Callable[[Change], list[int]]) -> None:
     """The canary: a fifth between two processes of the same code."""
 
