@@ -63,7 +63,7 @@ def read_history(paths: Sequence[Path]) -> tuple[tuple[Dated, ...], tuple[str, .
     notes: list[str] = []
     for path in _files(paths):
         try:
-            studies += _read(path)
+            studies += _read(path, notes)
         except InputError as error:
             notes.append(f"Left out: {error}")
     if not studies:
@@ -87,18 +87,28 @@ def _files(paths: Sequence[Path]) -> Iterator[Path]:
         yield from found
 
 
-def _read(path: Path) -> Iterator[Dated]:
+def _read(path: Path, notes: list[str]) -> Iterator[Dated]:
+    """The studies of a file; what is left out of it goes to the notes."""
     source, content = str(path), content_of(path)
     if content.startswith(MAGIC):
         for started, tables in read_every(path):
             yield _dated(source, tables, {"datetime": started})
         return
     given = parse_document(source, text_of(path, content))
-    document, _ = without_flawed({**given, "benchmarks": objects(source, given, "benchmarks")})
+    document, flawed = without_flawed({**given, "benchmarks": objects(source, given, "benchmarks")})
+    notes += _flawed_words(source, flawed)
     if document.get("howdeep") is None:
         yield Dated(source, _when(source, document, {}), _commit(document, {}), _named(document))
     else:
         yield _dated(source, tables_of(source, document), document)
+
+
+def _flawed_words(source: str, flawed: Sequence[tuple[str, str]]) -> Iterator[str]:
+    """Where statistics are impossible: the first; what was never timed has none on purpose."""
+    told = [f"{name} ({what})" for name, what in flawed if "no statistics" not in what]
+    if told:
+        more = f", and of {len(told) - 1} more" if len(told) > 1 else ""
+        yield f"{source}: left out for impossible statistics: {told[0]}{more}."
 
 
 def _dated(source: str, tables: Tables, document: Mapping[str, Any]) -> Dated:

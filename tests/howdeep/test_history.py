@@ -107,6 +107,18 @@ def test_a_store_gives_each_of_its_studies(tmp_path: Path) -> None:
     assert [each["time"][:10] for each in found["studies"]] == ["2026-01-02"]
 
 
+@pytest.mark.parametrize("median", [0.0, -1.0, float("nan"), float("inf")])
+def test_impossible_times_are_named_and_left_out(folder: Path, median: float) -> None:
+    """Of a study's benchmarks the first."""
+    flawed = study(STUDIES, 1.0)
+    for each in flawed["benchmarks"]:
+        each["stats"]["median"] = median
+    studies.write(folder / "flawed.json", flawed)
+    (note,) = json.loads(howdeep_history(folder, "--json").output)["notes"]
+    assert "flawed.json: left out for impossible statistics: " in note
+    assert "its median is" in note
+
+
 def test_a_file_that_cannot_be_read_is_named_and_left_out(folder: Path) -> None:
     """The others are looked at; without any other it ends with exit code 2 and one line."""
     (folder / "broken.json").write_text("{")
