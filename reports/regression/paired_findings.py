@@ -52,10 +52,10 @@ def canary_reasons(canaries: Sequence[Tests]) -> tuple[str, ...]:
 
 
 def unconfirmed_reasons(tests: Tests, groups: Collection[tuple[str, str]]) -> tuple[str, ...]:
-    """What was flagged of these families and passes, where the time was over before an answer."""
+    """What was flagged of these families and passes, where the measuring ended before an answer."""
     flagged = _first_flagged(tests.items())
     return tuple(
-        f"no time was left to confirm {_told(*flagged[group])}: give it more --max-minutes"
+        f"not confirmed in the end: {_told(*flagged[group])}; more --max-minutes may tell"
         for group in sorted(groups)
     )
 

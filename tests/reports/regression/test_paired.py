@@ -115,7 +115,7 @@ def test_what_is_not_confirmed_is_inconclusive() -> None:
     unseen = by_place(ended(*slow))["mlp/step"]
     assert unseen.verdict == "inconclusive"
     assert "no fresh trios" in unseen.reason
-    assert "no time was left to confirm mlp/step by +10.0%" in ended(*slow).cannot_tell[0]
+    assert "not confirmed in the end: mlp/step by +10.0%" in ended(*slow).cannot_tell[0]
     calm = decide(slow, [still(seconds())] * 2, margins=MARGINS, most=12)
     assert calm.step == "done"
     assert not calm.cannot_tell
