@@ -129,7 +129,7 @@ def check(
     """
     from bench.specs import InputError as SpecError
     from reports.errors import InputError
-    from reports.regression.finding import together
+    from reports.regression.finding import INCONCLUSIVE, together
 
     from .check_outputs import outputs, write_all
     from .check_settings import read, typed
@@ -164,6 +164,9 @@ def check(
     answer = together(answers, wrong_input)
     if family is None:
         answer = replace(answer, notes=(*answer.notes, *_unused_margins(settings, answer)))
+    if strict and (open_ := answer.count(INCONCLUSIVE)):
+        reason = f"{open_} inconclusive, which --strict does not let pass"
+        answer = replace(answer, cannot_tell=(*answer.cannot_tell, reason))
     _show(answer, json_=json_, markdown="-" in (markdown or []))
     if annotations:
         _annotate(answer)
@@ -173,7 +176,7 @@ def check(
         fail("check", str(error))
     if wrong_input is not None:
         fail("check", wrong_input)
-    raise typer.Exit(answer.strict_exit_code if strict else answer.exit_code)
+    raise typer.Exit(answer.exit_code)
 
 
 @contextmanager

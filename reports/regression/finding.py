@@ -124,11 +124,6 @@ class Answer:
         untold = any(each.verdict in (MISSING, INCOMPARABLE) for each in self.findings)
         return CANNOT_TELL if self.cannot_tell or untold or not self.findings else FINE
 
-    @property
-    def strict_exit_code(self) -> int:
-        """As `exit_code`, but what is inconclusive cannot be told either."""
-        return self.exit_code or (CANNOT_TELL if self.count(INCONCLUSIVE) else FINE)
-
     def count(self, verdict: str) -> int:
         """How many findings have that verdict."""
         return sum(each.verdict == verdict for each in self.findings)
