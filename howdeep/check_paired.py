@@ -233,8 +233,9 @@ def _failed(place: Place, sides: Mapping[str, str]) -> Finding:
 
 def _notes(measured: Measurements, failures: Mapping[Place, Mapping[str, str]]) -> Sequence[str]:
     confirming = f", {len(measured.confirming)} of them to confirm" * bool(measured.confirming)
+    trios = f"{len(measured)} trio{'s' * (len(measured) != 1)}"
     return [
-        f"measured in {len(measured)} trios of fresh processes{confirming}, on this machine",
+        f"measured in {trios} of fresh processes{confirming}, on this machine",
         *(
             f"{place.family} at depth {place.depth}, {place.pass_}, on the {side}: {error}"
             for place, sides in failures.items()

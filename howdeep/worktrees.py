@@ -89,24 +89,31 @@ def worktrees(folder: Path, revision: str) -> Iterator[Worktrees]:
 
 
 def build(command: str, folder: Path, name: str) -> None:
-    """Run the user's build command in a revision's folder.
+    """Run the user's build command in a revision's folder; an interrupt ends all that it started.
 
     Raises:
         InputError: it fails; the last lines that it said stand on standard error.
     """
-    ended = subprocess.run(
+    with subprocess.Popen(
         command,
         shell=True,
         cwd=folder,
+        stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
         errors="replace",
-        check=False,
-    )
-    if ended.returncode:
-        typer.echo("\n".join(ended.stdout.strip().splitlines()[-_LAST_LINES:]), err=True)
-        raise InputError(f"the {name} does not build: {command!r} ended with {ended.returncode}")
+        start_new_session=True,
+    ) as running:
+        try:
+            said, _ = running.communicate()
+        except BaseException:
+            os.killpg(running.pid, signal.SIGKILL)
+            raise
+    if running.returncode:
+        if last := said.strip().splitlines()[-_LAST_LINES:]:
+            typer.echo("\n".join(last), err=True)
+        raise InputError(f"the {name} does not build: {command!r} ended with {running.returncode}")
 
 
 def _commit(top: Path, revision: str) -> str:

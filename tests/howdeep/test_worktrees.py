@@ -7,6 +7,7 @@ import sys
 import time
 from pathlib import Path
 
+import psutil
 import pytest
 
 from howdeep.worktrees import build, worktrees
@@ -242,3 +243,20 @@ def test_a_failing_build_shows_its_last_lines(
     with pytest.raises(InputError, match=r"the base does not build: .* ended with 3"):
         build("for i in $(seq 30); do echo line $i; done; exit 3", tmp_path, "base")
     assert capfd.readouterr().err.splitlines() == [f"line {n}" for n in range(21, 31)]
+
+
+def test_an_interrupted_build_leaves_no_process(tmp_path: Path) -> None:
+    """Nor those that its shell started."""
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGALRM, interrupt)
+    signal.setitimer(signal.ITIMER_REAL, 1.0)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            build("sleep 600 & echo $! > started; wait", tmp_path, "base")
+    finally:
+        signal.signal(signal.SIGALRM, before)
+    started = int((tmp_path / "started").read_text())
+    assert not psutil.pid_exists(started) or psutil.Process(started).status() == "zombie"
