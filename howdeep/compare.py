@@ -77,7 +77,7 @@ def compare(
 
     try:
         found, machines = _compare(files, base, budget or [], price or [])
-        if markdown and markdown != "-":
+        if markdown not in (None, "-"):
             write(_markdown(found), Path(markdown))
         if html:
             options = {"--base": [base] if base else [], "--budget": budget, "--price": price}

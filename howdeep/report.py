@@ -81,8 +81,8 @@ def report(
     """
     with _one_line_errors():
         findings = _find(files, budget or [], unit, margin)
-        told = _markdown(findings, markdown, charts) if markdown else ""
-        if markdown and markdown != "-":
+        told = "" if markdown is None else _markdown(findings, markdown, charts)
+        if markdown not in (None, "-"):
             write(told, Path(markdown))
         if html:
             write(_page(findings, files), html)

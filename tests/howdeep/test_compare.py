@@ -313,6 +313,13 @@ def test_null_and_impossible_statistics_are_left_out_by_name() -> None:
     assert "(geometric mean of 27 cells that both have)" in words
 
 
+def test_an_empty_name_of_a_file_is_told() -> None:
+    """As a variable that is not set in a script leaves one."""
+    result = howdeep_compare("cpu.json", "gpu.json", "--markdown", "")
+    assert result.exit_code == 2
+    assert "the name of a file was expected" in result.stderr
+
+
 @pytest.mark.parametrize("option", ["--markdown", "--html"])
 def test_an_unwritable_target_leaves_nothing_half_written(option: str) -> None:
     """One line that names it; an old file stays as it was."""

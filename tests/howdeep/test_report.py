@@ -244,6 +244,15 @@ def test_one_seed_answers_and_says_that_it_cannot_tell(tmp_path: Path) -> None:
     assert "With a training time of at most 3 s, the best depth is 4" in words
 
 
+def test_an_empty_name_of_a_file_is_told(tmp_path: Path) -> None:
+    """As a variable that is not set in a script leaves one."""
+    runs = studies.runs("mlp", {2: 0.8, 4: 0.9})
+    path = studies.write(tmp_path / "study.json", studies.document(runs=runs))
+    result = howdeep_report(path, "--markdown", "")
+    assert result.exit_code == 2
+    assert "the name of a file was expected" in result.stderr
+
+
 def test_too_little_evidence_has_an_exit_code_of_its_own(tmp_path: Path) -> None:
     """3 when every shape is undetermined: the report says what is known and what hides the rest."""
     runs = studies.runs("mlp", {2: 0.9, 4: 0.9})
