@@ -71,12 +71,10 @@ N_RUNS = 2 * 2
 class Nodes:
     """A Ray cluster whose head trains nothing, and nodes of one core each."""
 
-    def __init__(self, folder: str) -> None:
+    def __init__(self) -> None:
         from ray.cluster_utils import Cluster
 
-        self._cluster = Cluster(
-            initialize_head=True, head_node_args={"num_cpus": 0, "temp_dir": folder}
-        )
+        self._cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0})
         self.address = str(self._cluster.address)
 
     def add(self) -> Any:
@@ -90,21 +88,22 @@ class Nodes:
 
 
 @contextlib.contextmanager
-def _ray_folder() -> Iterator[str]:
+def _ray_folder() -> Iterator[None]:
     """For what nodes keep, where the path of a socket is not long; they import this checkout."""
     ours = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("PYTHONPATH", ours)
         folder = tempfile.mkdtemp(prefix="ray")
-        yield folder
+        patch.setenv("RAY_TMPDIR", folder)
+        patch.setenv("PYTHONPATH", ours)
+        yield
         shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture(scope="module")
 def nodes() -> Iterator[Nodes]:
     """With one node to train on."""
-    with _ray_folder() as folder:
-        nodes = Nodes(folder)
+    with _ray_folder():
+        nodes = Nodes()
         nodes.add()
         yield nodes
         nodes.close()
@@ -232,10 +231,10 @@ def _readme(program: str) -> list[str]:
 def readme_head() -> Iterator[str]:
     """The address of a head, started as the README says; what more is said keeps it small and
     apart from others."""
-    with _ray_folder() as folder, socket.create_server(("127.0.0.1", 0)) as free:
+    with _ray_folder(), socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
         free.close()
-        apart = ["--block", "--num-cpus=1", f"--port={port}", f"--temp-dir={folder}"]
+        apart = ["--block", "--num-cpus=1", f"--port={port}"]
         ray = str(Path(sys.executable).with_name("ray"))
         start = [ray, *_readme("ray start --head")[1:], *apart]
         nowhere = subprocess.DEVNULL
