@@ -22,6 +22,7 @@ SETTINGS = (
 _OTHERS = (
     "status", "reason", "validation_accuracy", "test_accuracy", "train_loss", "validation_loss",
     "test_loss", "steps", "match_ratio", "train_seconds", "train_flops",
+    "way", "stack", "way_reason",
 )  # fmt: skip
 COLUMNS = (*USED, "split", *SETTINGS, *_OTHERS, "kept_at", "study", "key")
 

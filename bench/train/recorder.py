@@ -38,6 +38,7 @@ CODE_FILES = (
             "child",
             "evaluation",
             "optimizers",
+            "replay",
             "schedule",
             "stack",
             "tasks",

@@ -21,12 +21,14 @@ from torch import Tensor, nn
 from torch.func import functional_call, stack_module_state
 
 from ..families import Family
-from ..measure import machine
+from ..measure import cuda_graph, machine
+from ..measure.cuda_graph import Capturing
 from ..measure.state import random_state
 from ..points import Training, steps_per_epoch
 from ..records import RunRecord
 from . import trainer
 from .evaluation import autocast, both_halves, evaluate, is_evaluated_after, logits
+from .replay import Replayed
 from .schedule import scheduled
 from .tasks import Split, Task
 
@@ -36,22 +38,28 @@ def can_be_stacked(training: Training) -> bool:
     return not training.treatments and training.dtype != "fp16"
 
 
-def train(family: Family, task: Task, trainings: Sequence[Training]) -> list[RunRecord]:
+def train(
+    family: Family, task: Task, trainings: Sequence[Training], *, replayed: bool = False
+) -> list[RunRecord]:
     """The runs of `trainings`, which differ in nothing but seed and learning rate, in their order.
 
     Their `train_seconds` are that of the stack divided by its size. A network whose loss is no
     longer finite is recorded as `diverged` in that epoch; the others are not disturbed.
+
+    Args:
+        replayed: passes are replayed from a CUDA graph.
     """
     first = trainings[0]
     torch.set_num_threads(first.threads)
     task = trainer.on_device(first.device, task)
     with random_state(seed=first.seed, device=first.device):
-        fits = _fit(networks(family, trainings), task, trainings)
+        fits = _fit(networks(family, trainings), task, trainings, replayed=replayed)
         records = [
             trainer.concluded(family, task, training, fit)
             for training, fit in zip(trainings, fits, strict=True)
         ]
-    return [replace(record, way="stacked", stack=len(trainings)) for record in records]
+    way = "replayed" if replayed else "stacked"
+    return [replace(record, way=way, stack=len(trainings)) for record in records]
 
 
 def networks(family: Family, trainings: Sequence[Training]) -> list[nn.Module]:
@@ -66,12 +74,20 @@ def networks(family: Family, trainings: Sequence[Training]) -> list[nn.Module]:
 class Stack:
     """Networks that train together.
 
+    Args:
+        tools: with them passes are captured as a CUDA graph, and replayed.
+
     Attributes:
         networks: their tensors are views of the stacked ones, so that each is as trained so far.
     """
 
     def __init__(
-        self, networks: Sequence[nn.Module], trainings: Sequence[Training], *, steps: int
+        self,
+        networks: Sequence[nn.Module],
+        trainings: Sequence[Training],
+        *,
+        steps: int,
+        tools: Capturing | None = None,
     ) -> None:
         self.networks = list(networks)
         self._named = [dict(network.named_parameters()) for network in self.networks]
@@ -84,6 +100,7 @@ class Stack:
         self._optimizer, self._schedule = scheduled(
             trained, self._training, steps=steps, fused=True
         )
+        self._losses = Replayed(self._pass, self._forget, tools) if tools else self._launched
 
     def _by_rate(self, trainings: Sequence[Training]) -> dict[float, list[Tensor]]:
         """What is trained: the stacked weights, as every optimizer here changes a weight by its own
@@ -114,17 +131,28 @@ class Stack:
         Args:
             batches: inputs (networks, batch, …) and labels (networks, batch).
         """
+        losses = self._losses(batches)
+        self._optimizer.step()
+        self._schedule.step()
+        return losses
+
+    def _launched(self, batches: Split) -> Tensor:
+        self._forget()
+        return self._pass(batches)
+
+    def _forget(self) -> None:
+        for stacked in self._parameters.values():
+            stacked.grad = None
+
+    def _pass(self, batches: Split) -> Tensor:
+        """Forward and backward: the losses (networks,), and gradients where they were None."""
         with autocast(self._training):
             outputs = self.logits(batches.inputs).flatten(0, 1)
             each = F.cross_entropy(outputs, batches.labels.flatten(), reduction="none")
         losses: Tensor = each.unflatten(0, batches.labels.shape).mean(1)
-        for stacked in self._parameters.values():
-            stacked.grad = None
         losses.sum().backward()  # a network's gradients are those of its own loss
         if self._has_rates:
             self._share_gradients()
-        self._optimizer.step()
-        self._schedule.step()
         return losses.detach()
 
     def logits(self, inputs: Tensor) -> Tensor:
@@ -202,14 +230,15 @@ class _Course:
 
 
 def _fit(
-    networks: Sequence[nn.Module], task: Task, trainings: Sequence[Training]
+    networks: Sequence[nn.Module], task: Task, trainings: Sequence[Training], *, replayed: bool
 ) -> list[trainer.Fit]:
     training, data = trainings[0], task.train
     batch_size = min(training.batch_size, len(data))
     per_epoch = steps_per_epoch(len(data), batch_size)
     steps = training.steps_on(len(data))
     epochs = math.ceil(steps / per_epoch)
-    stack, orders = Stack(networks, trainings, steps=steps), generators(trainings)
+    tools = cuda_graph.capturing(training.device) if replayed else None
+    stack, orders = Stack(networks, trainings, steps=steps, tools=tools), generators(trainings)
     courses = [_Course(network) for network in networks]
     halves = both_halves(task.validation) if training.curves and task.validation else ()
     wait = machine.synchronizer(training.device)

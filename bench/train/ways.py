@@ -2,8 +2,9 @@
 
 Which is faster depends on network, batch and machine: a stack spreads the overhead of operations
 over its networks, but its tensors fill the caches and its convolutions are grouped ones. So both
-take a few steps, one after the other, whose results are thrown away. What a stack cannot do, or
-does otherwise than its networks alone, is then found too, and trained plainly.
+take a few steps, one after the other, whose results are thrown away; on a GPU a stack that is
+replayed from a CUDA graph does, too. What a stack cannot do, or does otherwise than its networks
+alone, is then found as well, and trained plainly.
 """
 
 import itertools
@@ -19,7 +20,7 @@ import torch
 from torch import Tensor, nn
 
 from ..families import Family
-from ..measure import machine
+from ..measure import cuda_graph, machine
 from ..measure.state import random_state
 from ..points import Training
 from ..records import RunRecord
@@ -31,6 +32,9 @@ from .tasks import Split, Task
 
 # Steps of the trial, after one that is not timed: one for so many of a training, and not many.
 STEPS_A_TURN, MOST_TURNS = 50, 5
+
+# Steps of a replayed stack before those that are only replayed: the last of them is captured.
+_UNTIMED_OF_REPLAY = cuda_graph.WARM_UPS + 1
 
 # The largest difference that rounding makes within a few steps, as a part of the largest value.
 AGREEMENT = {"fp32": 1e-2, "bf16": 0.1}
@@ -83,24 +87,39 @@ def _divided(group: Sequence[Training], *, at_least: int) -> list[tuple[Training
 def train(family: Family, task: Task, trainings: Sequence[Training]) -> Choice:
     """The stack's runs if it is the faster way, else why it is not: nothing is trained then."""
     with random_state(seed=trainings[0].seed, device=trainings[0].device):
-        is_faster, reason = _tried(family, task, trainings)
-    if not is_faster:
+        way, reason = _tried(family, task, trainings)
+    if way == "plain":
         return Choice(reason)
-    records = stack.train(family, task, trainings)
+    records = stack.train(family, task, trainings, replayed=way == "replayed")
     return Choice(reason, tuple(replace(record, way_reason=reason) for record in records))
 
 
-def _tried(family: Family, task: Task, trainings: Sequence[Training]) -> tuple[bool, str]:
+def _tried(family: Family, task: Task, trainings: Sequence[Training]) -> tuple[str, str]:
+    """The fastest way, and what was found of all of them."""
     try:
         trial = _Trial(family, task, trainings)
-        plain, stacked = trial.plain_seconds(), trial.stacked_seconds()
+        seconds = {"plain": trial.plain_seconds(), "stacked": trial.stacked_seconds()}
         trial.check()
     except Exception as error:  # whatever a network does that cannot be batched
-        return False, f"cannot be stacked: {one_line(error)}"
-    milliseconds = (
-        f"{1e3 * plain:.3g} ms a step, in a stack of {len(trainings)} {1e3 * stacked:.3g}"
-    )
-    return stacked < plain, f"alone {milliseconds} ms"
+        return "plain", f"cannot be stacked: {one_line(error)}"
+    together = f"in a stack of {len(trainings)} {_milliseconds(seconds['stacked'])}"
+    reason = f"alone {_milliseconds(seconds['plain'])} a step, {together}"
+    if _may_be_replayed(trainings[0]) and trial.is_long_enough_to_replay:
+        try:
+            seconds["replayed"] = trial.replayed_seconds()
+        except Exception as error:  # whatever a graph cannot hold
+            reason += f"; it cannot be replayed: {one_line(error)}"
+        else:
+            reason += f", replayed from a CUDA graph {_milliseconds(seconds['replayed'])}"
+    return min(seconds, key=seconds.__getitem__), reason
+
+
+def _milliseconds(seconds: float) -> str:
+    return f"{1e3 * seconds:.3g} ms"
+
+
+def _may_be_replayed(training: Training) -> bool:
+    return training.device.startswith("cuda")
 
 
 class _Trial:
@@ -108,10 +127,11 @@ class _Trial:
 
     def __init__(self, family: Family, task: Task, trainings: Sequence[Training]) -> None:
         training = self._training = trainings[0]
+        self._family, self._trainings = family, trainings
         torch.set_num_threads(training.threads)
         data = trainer.on_device(training.device, task).train
         size = min(training.batch_size, len(data))
-        steps = training.steps_on(len(data))
+        self._steps = steps = training.steps_on(len(data))
         turns = min(MOST_TURNS, 1 + steps // STEPS_A_TURN)
         orders = stack.generators(trainings)
         epochs = (stack.batches(data, size, orders) for _ in range(1 + turns))
@@ -139,17 +159,36 @@ class _Trial:
         self._together, seconds = self._timed(self._stack.update, self._batches)
         return seconds / len(self._stack.networks)
 
+    @property
+    def is_long_enough_to_replay(self) -> bool:
+        """Whether there is a step to time after the one that is captured."""
+        return len(self._batches) > _UNTIMED_OF_REPLAY
+
+    def replayed_seconds(self) -> float:
+        """Of a step of one network in the stack, replayed from a CUDA graph.
+
+        Raises:
+            ValueError: the replay does not do as the stack does.
+        """
+        networks = stack.networks(self._family, self._trainings)
+        tools = cuda_graph.capturing(self._training.device)
+        replayed = Stack(networks, self._trainings, steps=self._steps, tools=tools)
+        losses, seconds = self._timed(replayed.update, self._batches, untimed=_UNTIMED_OF_REPLAY)
+        if not self._draws:
+            self._check_alike(torch.stack(self._together), torch.stack(losses))
+        return seconds / len(networks)
+
     def _timed(
-        self, update: Callable[[Split], Tensor], steps: Sequence[Split]
+        self, update: Callable[[Split], Tensor], steps: Sequence[Split], *, untimed: int = 1
     ) -> tuple[list[Tensor], float]:
-        """The losses, and the median time of the steps after the first."""
+        """The losses, and the median time of the steps after the first `untimed`."""
         wait = machine.synchronizer(self._training.device)
         losses, moments = [], []
         for batch in steps:
             losses.append(update(batch))
             wait()
             moments.append(self._clock())
-        return losses, median(b - a for a, b in itertools.pairwise(moments))
+        return losses, median(b - a for a, b in itertools.pairwise(moments[untimed - 1 :]))
 
     def check(self) -> None:
         """Raise `ValueError` where the stack does not do as its networks do alone."""
@@ -176,8 +215,10 @@ class _Trial:
     def _check_alike(self, alone: Tensor, together: Tensor) -> None:
         difference, scale = (alone - together).abs().max(), alone.abs().max()
         if not difference <= AGREEMENT[self._training.dtype] * scale:  # also if it is NaN
-            found = f"{together.flatten()[0].item():.4g} for {alone.flatten()[0].item():.4g}"
-            raise ValueError(f"in a stack it computes something else: {found}")
+            worst = int((alone - together).abs().argmax())
+            values = (each.flatten()[worst].item() for each in (together, alone))
+            found = "{:.4g} for {:.4g}".format(*values)
+            raise ValueError(f"it computes something else so: {found}")
 
 
 def _attributes(network: nn.Module) -> dict[str, object]:

@@ -164,7 +164,7 @@ def example_input(batch_size):
         ("counts", "0.calls is not the same for all networks"),
         ("buffer", "puts another tensor in the place of 0.mean"),
         ("seed", "0.scale is not the same for all networks"),
-        ("hidden seed", "in a stack it computes something else"),
+        ("hidden seed", "it computes something else so"),
     ],
 )
 def test_a_network_that_a_stack_would_change_is_trained_alone(
