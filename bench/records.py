@@ -177,9 +177,10 @@ class RunRecord:
         match, width, match_reference_depth, match_ratio: as in `Match`, where the width was solved
             for; `width` is then the knob's value at this depth.
         tuned_from: the learning rates that were tried, if they were, for this one to be chosen.
-        way: how it was trained: `plain`, or `stacked` with others of its depth; `replayed` is a
-            stack whose passes were replayed from a CUDA graph.
-        stack: networks that were trained together, 1 if plain.
+        way: how it was trained: `plain`, by itself; `channels_last`, by itself with that layout in
+            memory; `stacked` with others of its depth; `replayed`, a stack whose passes were
+            replayed from a CUDA graph.
+        stack: networks that were trained together, 1 of one by itself.
         way_reason: why that way, in words.
         train_seconds: the time of the steps, evaluations left out; of a stack it is the stack's
             divided by its size.

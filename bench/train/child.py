@@ -44,6 +44,11 @@ def alone_fused(training: Training, data: bytes) -> RunRecord:
     return trainer.train(*family_and_task(training, data), training, fused=True)
 
 
+def alone_channels_last(training: Training, data: bytes) -> RunRecord:
+    """One run, its parameters updated in one kernel, and its convolutions with channels last."""
+    return trainer.train(*family_and_task(training, data), training, fused=True, channels_last=True)
+
+
 def together(trainings: Sequence[Training], data: bytes) -> Choice:
     """The runs as a stack, if that is faster than one by one."""
     return ways.train(*family_and_task(trainings[0], data), trainings)

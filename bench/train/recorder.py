@@ -37,12 +37,14 @@ CODE_FILES = (
         for name in (
             "child",
             "evaluation",
+            "layout",
             "optimizers",
             "replay",
             "schedule",
             "stack",
             "tasks",
             "trainer",
+            "trial",
             "ways",
         )
     ),
@@ -100,22 +102,22 @@ class Recorder:
             return [(training,) for training in trainings]
         return ways.parts(trainings, workers=workers)
 
-    def stacked(self, part: Sequence[Training]) -> tuple[dict[Training, RunRecord], str | None]:
-        """The kept records of those that a child trained together, and what it found of both ways.
+    def stacked(self, part: Sequence[Training]) -> tuple[dict[Training, RunRecord], Choice]:
+        """The kept records of those that a child trained together, and what it found of all ways.
 
         What is kept already, and what is another process's, is none of them.
         """
         if len(part) < 2 or self._misfit(part[0]):
-            return {}, None
+            return {}, Choice()
         with ExitStack() as claims:
             try:
                 missing = [each for each in part if self._is_missing(each, claims)]
             except StoreError:  # which each of them will say
-                return {}, None
+                return {}, Choice()
             choice = self._choice(missing) if len(missing) > 1 else Choice()
             trained = dict(zip(missing, choice.records, strict=False))
             records = {training: self._keep(training, each) for training, each in trained.items()}
-        return records, choice.reason
+        return records, choice
 
     def _is_missing(self, training: Training, claims: ExitStack) -> bool:
         """Whether it is ours to train, and claimed from now on."""
@@ -134,9 +136,9 @@ class Recorder:
         choice: Choice = outcome.value
         return choice
 
-    def record(self, training: Training, reason: str | None) -> RunRecord | None:
-        """The record of one that was kept, or is trained by itself for `reason`; None while it is
-        another process's to train."""
+    def record(self, training: Training, choice: Choice) -> RunRecord | None:
+        """The record of one that was kept, or is trained by itself in the way that was chosen; None
+        while it is another process's to train."""
         identity = key(self._basis(training))
         try:
             with self._store.claim(identity) as ours:
@@ -145,7 +147,8 @@ class Recorder:
                     return RunRecord.from_row(kept)
                 if not ours and self._store.resumed:
                     return None
-                return self._keep(training, replace(self._train(training), way_reason=reason))
+                record = replace(self._train(training, choice.way), way_reason=choice.reason)
+                return self._keep(training, record)
         except StoreError as error:
             return self._not_kept(training, error)
 
@@ -163,10 +166,12 @@ class Recorder:
         reason = f"not kept, --resume trains it again: {error}"
         return self._failed(training, Outcome("error", reason=reason))
 
-    def _train(self, training: Training) -> RunRecord:
-        way = child.alone_fused if self._fast else child.alone
+    def _train(self, training: Training, way: str) -> RunRecord:
+        train = child.alone_fused if self._fast else child.alone
+        if way == "channels_last":
+            train = child.alone_channels_last
         outcome = self._misfit(training) or self._in_child(
-            way, training, training.task, timeout=self._timeout
+            train, training, training.task, timeout=self._timeout
         )
         if outcome.status == "ok":
             record: RunRecord = outcome.value

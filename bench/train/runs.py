@@ -78,10 +78,10 @@ class Runs:
         """Give each future its record, kept, as soon as it is there; None while the training is
         another process's."""
         try:
-            stacked, reason = self._recorder.stacked(tuple(futures))
+            stacked, choice = self._recorder.stacked(tuple(futures))
             for training, future in futures.items():
                 if future.set_running_or_notify_cancel():
-                    record = stacked.get(training) or self._recorder.record(training, reason)
+                    record = stacked.get(training) or self._recorder.record(training, choice)
                     future.set_result(record)
         except BaseException as error:
             for future in futures.values():

@@ -23,6 +23,7 @@ from ..measure.state import random_state
 from ..points import Training, steps_per_epoch
 from ..records import RunRecord
 from .evaluation import autocast, both_halves, evaluate, evaluations, is_evaluated_after, logits
+from .layout import ChannelsLast
 from .schedule import WARM_UP, scheduled
 from .tasks import Split, Task
 from .treatments import table as treatments
@@ -56,7 +57,14 @@ class Fit:
         return next(bad, None)
 
 
-def train(family: Family, task: Task, training: Training, *, fused: bool = False) -> RunRecord:
+def train(
+    family: Family,
+    task: Task,
+    training: Training,
+    *,
+    fused: bool = False,
+    channels_last: bool = False,
+) -> RunRecord:
     """One run, evaluated on every split in eval mode at its end.
 
     A run whose loss is no longer finite stops there and is recorded as `diverged`.
@@ -64,8 +72,11 @@ def train(family: Family, task: Task, training: Training, *, fused: bool = False
     Args:
         fused: update all parameters in one kernel where the optimizer has one: less time, and
             other roundings.
+        channels_last: let convolutions have that layout in memory; other roundings, too.
     """
-    return trained(family, task, training, fused=fused)[1]
+    with ChannelsLast() if channels_last else contextlib.nullcontext():
+        record = trained(family, task, training, fused=fused)[1]
+    return replace(record, way="channels_last") if channels_last else record
 
 
 def trained(

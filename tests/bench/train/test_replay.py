@@ -10,7 +10,7 @@ from bench.measure import cuda_graph
 from bench.measure.cuda_graph import WARM_UPS
 from bench.points import Training
 from bench.records import RunRecord
-from bench.train import stack, trainer, ways
+from bench.train import stack, trainer, trial, ways
 from bench.train.optimizers import OPTIMIZERS
 from bench.train.stack import Stack
 from tests.bench.fakes import FakeTime
@@ -104,7 +104,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> FakeTime:
     all devices may replay."""
     found = FakeTime()
     monkeypatch.setattr("time.process_time", found)
-    monkeypatch.setattr(ways, "_may_be_replayed", lambda _: True)
+    monkeypatch.setattr(trial, "_has_graphs", lambda _: True)
     _slow(monkeypatch, found, trainer.Learner, "update", 5.0)
     _slow(monkeypatch, found, Stack, "_pass", 4.0)
     _slow(monkeypatch, found, Stack, "update", 4.0)
@@ -160,7 +160,7 @@ def test_what_cannot_be_captured_is_stacked(monkeypatch: pytest.MonkeyPatch) -> 
     choice = ways.train(family(), task(), seeds(2, **LONG))
     assert [record.way for record in choice.records] == ["stacked"] * 2
     assert choice.reason is not None
-    assert "; it cannot be replayed: RuntimeError: operation not permitted" in choice.reason
+    assert ", cannot be replayed: RuntimeError: operation not permitted" in choice.reason
 
 
 @pytest.mark.usefixtures("clock", "graphs")
@@ -172,7 +172,7 @@ def test_a_replay_that_computes_something_else_is_not_taken(
     choice = ways.train(family(), task(), seeds(2, **LONG))
     assert [record.way for record in choice.records] == ["stacked"] * 2
     assert choice.reason is not None
-    assert "; it cannot be replayed: ValueError: it computes something else so" in choice.reason
+    assert ", cannot be replayed: ValueError: it computes something else so" in choice.reason
 
 
 # --- on a GPU ------------------------------------------------------------------------------------

@@ -18,6 +18,7 @@ from bench.families import Family
 from bench.isolate import Outcome
 from bench.points import Training
 from bench.records import RunRecord, plain
+from bench.train import child
 from bench.train.recorder import CODE_FILES, Recorder
 from bench.train.runs import Runs, workers
 from bench.train.store import Store, StoreError
@@ -35,6 +36,7 @@ class FakeChildren:
 
     def __init__(self) -> None:
         self.trained: list[Training] = []
+        self.functions: list[Callable[..., Any]] = []
         self.together: list[tuple[Training, ...]] = []
         self.stack: Callable[[tuple[Training, ...]], Outcome] | None = None
         self.timeouts: list[float] = []
@@ -44,7 +46,7 @@ class FakeChildren:
 
     def call(
         self,
-        _: Callable[..., Any],
+        function: Callable[..., Any],
         asked: Training | tuple[Training, ...],
         *args: Any,
         timeout: float,
@@ -55,6 +57,7 @@ class FakeChildren:
             self.together.append(asked)
             return self.stack(asked) if self.stack else Outcome("ok", Choice("alone 1 ms"))
         self.trained.append(asked)
+        self.functions.append(function)
         self.began.set()
         if self.gate:
             self.gate.wait()
@@ -158,6 +161,19 @@ def test_seeds_that_are_faster_alone_are_trained_alone(
     assert [(r.way, r.stack, r.way_reason) for r in records] == [("plain", 1, "alone 1 ms")] * 2
     assert children.trained == seeds(0, 1)
     assert children.timeouts == [120.0, 60.0, 60.0]
+
+
+def test_seeds_are_trained_in_the_layout_that_was_chosen(
+    session: Sessions, children: FakeChildren
+) -> None:
+    """Each in a child of its own; one that nothing was tried for, as it would be alone."""
+    found = Choice("alone 1 ms, with channels last 0.5 ms", way="channels_last")
+    children.stack = lambda _: Outcome("ok", found)
+    records = session().wait(seeds(0, 1))
+    assert children.functions == [child.alone_channels_last] * 2
+    assert [record.way_reason for record in records] == [found.reason] * 2
+    session().wait(seeds(2))
+    assert children.functions[2:] == [child.alone_fused]
 
 
 @pytest.mark.parametrize("status", ["oom", "error"])
