@@ -4,7 +4,8 @@ PyTorch has that layout for images only; a sequence is given to the kernels as a
 Nothing but memory changes: shapes are as before, and so are results, up to rounding.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import torch
@@ -18,6 +19,30 @@ _CONVOLUTIONS = (nn.Conv1d, nn.Conv2d)
 def has_convolutions(model: nn.Module) -> bool:
     """Whether there is one over sequences or images."""
     return any(isinstance(module, _CONVOLUTIONS) for module in model.modules())
+
+
+@contextmanager
+def channels_last(model: nn.Module) -> Iterator[None]:
+    """Lets its forward passes have that layout.
+
+    Only these: what else is called inside, an optimizer, would lose time to being looked at.
+    """
+    inside: list[ExitStack] = []
+
+    def enter(*_: object) -> None:
+        inside.append(ExitStack())
+        inside[-1].enter_context(ChannelsLast())
+
+    def leave(*_: object) -> None:
+        inside.pop().close()
+
+    before = model.register_forward_pre_hook(enter)
+    after = model.register_forward_hook(leave, always_call=True)
+    try:
+        yield
+    finally:
+        before.remove()
+        after.remove()
 
 
 class ChannelsLast(TorchFunctionMode):

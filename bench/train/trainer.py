@@ -22,8 +22,8 @@ from ..measure import machine, operations
 from ..measure.state import random_state
 from ..points import Training, steps_per_epoch
 from ..records import RunRecord
+from . import layout
 from .evaluation import autocast, both_halves, evaluate, evaluations, is_evaluated_after, logits
-from .layout import ChannelsLast
 from .schedule import WARM_UP, scheduled
 from .tasks import Split, Task
 from .treatments import table as treatments
@@ -74,9 +74,7 @@ def train(
             other roundings.
         channels_last: let convolutions have that layout in memory; other roundings, too.
     """
-    with ChannelsLast() if channels_last else contextlib.nullcontext():
-        record = trained(family, task, training, fused=fused)[1]
-    return replace(record, way="channels_last") if channels_last else record
+    return trained(family, task, training, fused=fused, channels_last=channels_last)[1]
 
 
 def trained(
@@ -86,20 +84,23 @@ def trained(
     *,
     watch: Watch | None = None,
     fused: bool = False,
+    channels_last: bool = False,
 ) -> tuple[nn.Module, RunRecord]:
     """The trained network beside the record of `train`.
 
     Args:
         watch: entered around each step; nothing is added to a step without it.
-        fused: as in `train`.
+        fused, channels_last: as in `train`.
     """
     torch.set_num_threads(training.threads)
     chosen = [treatments.find(text) for text in training.treatments]
     task = on_device(training.device, _fewer(task, chosen))
     with random_state(seed=training.seed, device=training.device):
         model = network(family, training)
-        fit = _fit(model, task, training, chosen, watch or _unwatched, fused=fused)
-        return fit.model, concluded(family, task, training, fit)
+        with layout.channels_last(model) if channels_last else contextlib.nullcontext():
+            fit = _fit(model, task, training, chosen, watch or _unwatched, fused=fused)
+            record = concluded(family, task, training, fit)
+    return fit.model, replace(record, way="channels_last") if channels_last else record
 
 
 def network(family: Family, training: Training) -> nn.Module:

@@ -17,7 +17,7 @@ from ..measure import cuda_graph, machine
 from ..points import Training
 from . import stack, trainer
 from .evaluation import autocast, logits
-from .layout import ChannelsLast, has_convolutions
+from .layout import channels_last, has_convolutions
 from .stack import Stack
 from .tasks import Split, Task
 
@@ -82,7 +82,7 @@ class Trial:
         """
         (network,) = stack.networks(self._family, self._trainings[:1])
         learner = trainer.Learner(network, self._training, (), steps=self._steps, fused=True)
-        with ChannelsLast():
+        with channels_last(network):
             losses, seconds = self._timed(learner.update, self._own_batches())
         self._check_losses(self._alone, losses)
         return seconds

@@ -1,5 +1,6 @@
 """Convolutions with channels last in memory compute what they compute otherwise."""
 
+from contextlib import AbstractContextManager
 from typing import Any
 
 import pytest
@@ -8,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from bench.records import RunRecord
-from bench.train import trainer, trial, ways
+from bench.train import layout, trainer, trial, ways
 from bench.train.layout import ChannelsLast, has_convolutions
 from tests.bench.fakes import FakeTime
 from tests.bench.train.small import family, task, training
@@ -78,6 +79,20 @@ def test_networks_with_convolutions_are_known() -> None:
     assert not has_convolutions(family("mlp").build(4))
 
 
+def test_only_the_forward_passes_of_the_network_are_changed() -> None:
+    """Not what is computed beside them, nor after a pass that raises, nor at the end."""
+    network = nn.Sequential(nn.Conv1d(2, 3, 3))
+    x = torch.randn(4, 2, 8)
+    with layout.channels_last(network):
+        assert _is_channels_last(network(x))
+        assert not _is_channels_last(network[0](x))
+        with pytest.raises(RuntimeError):
+            network(x.double())
+        assert not _is_channels_last(network[0](x))
+        assert _is_channels_last(network(x))
+    assert not _is_channels_last(network(x))
+
+
 def check_same_course(one: RunRecord, other: RunRecord) -> None:
     assert one.loss_curve == pytest.approx(other.loss_curve, rel=2e-3)
     assert one.test_loss == pytest.approx(other.test_loss, rel=1e-2)
@@ -103,12 +118,12 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> FakeTime:
     """A step takes 3 s with channels last, and 5 s in any other way, alone or of a stack."""
     found = FakeTime()
     monkeypatch.setattr("time.process_time", found)
-    enter = ChannelsLast.__enter__
-    inside: list[bool] = []
+    entered = layout.channels_last
+    inside: list[nn.Module] = []
 
-    def entered(self: ChannelsLast) -> Any:
-        inside.append(True)
-        return enter(self)
+    def noted(model: nn.Module) -> AbstractContextManager[None]:
+        inside.append(model)
+        return entered(model)
 
     def slow(owner: Any, seconds: float) -> None:
         update = owner.update
@@ -120,7 +135,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> FakeTime:
 
         monkeypatch.setattr(owner, "update", slowed)
 
-    monkeypatch.setattr(ChannelsLast, "__enter__", entered)
+    monkeypatch.setattr(trial, "channels_last", noted)
     slow(trainer.Learner, 5.0)
     slow(trial.Stack, 10.0)
     return found
