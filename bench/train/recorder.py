@@ -89,6 +89,8 @@ class Recorder:
         self._kind = kind
         self._fast = fast
         self._data: dict[str, bytes] = {}
+        # What trials have found: a training that is left by itself has none of its own.
+        self._found: dict[Training, Choice] = {}
 
     def of_kind(self, kind: str) -> "Recorder":
         """One that keeps records as another kind."""
@@ -103,18 +105,20 @@ class Recorder:
         return ways.parts(trainings, workers=workers)
 
     def stacked(self, part: Sequence[Training]) -> tuple[dict[Training, RunRecord], Choice]:
-        """The kept records of those that a child trained together, and what it found of all ways.
+        """The kept records of those that a child trained together, and what it found of all ways,
+        or found before of others of their depth.
 
         What is kept already, and what is another process's, is none of them.
         """
+        known = self._found.get(ways.alike(part[0]), Choice())
         if len(part) < 2 or self._misfit(part[0]):
-            return {}, Choice()
+            return {}, known
         with ExitStack() as claims:
             try:
                 missing = [each for each in part if self._is_missing(each, claims)]
             except StoreError:  # which each of them will say
                 return {}, Choice()
-            choice = self._choice(missing) if len(missing) > 1 else Choice()
+            choice = self._choice(missing) if len(missing) > 1 else known
             trained = dict(zip(missing, choice.records, strict=False))
             records = {training: self._keep(training, each) for training, each in trained.items()}
         return records, choice
@@ -134,6 +138,7 @@ class Recorder:
         if outcome.status != "ok":
             return Choice(f"the stack of {len(missing)} failed: {outcome.reason}")
         choice: Choice = outcome.value
+        self._found[ways.alike(missing[0])] = replace(choice, records=())
         return choice
 
     def record(self, training: Training, choice: Choice) -> RunRecord | None:

@@ -23,6 +23,9 @@ from .trial import Trial
 # On a CPU a network of a larger stack takes hardly less time, and the stack fills the caches.
 LARGEST_STACK = {"cpu": 8, "cuda": 64}
 
+# Those in which a network is trained by itself.
+_ALONE = {"plain", "channels_last"}
+
 
 @dataclass(frozen=True)
 class Choice:
@@ -31,7 +34,7 @@ class Choice:
     Attributes:
         reason: what it found of each way; null without a trial.
         records: the runs, if a stack was fastest, and was trained.
-        way: if not, how each network is to be trained by itself: `plain` or `channels_last`.
+        way: how a network is to be trained by itself: `plain` or `channels_last`.
     """
 
     reason: str | None = None
@@ -48,7 +51,7 @@ def parts(trainings: Sequence[Training], *, workers: int) -> list[tuple[Training
     """
     groups: dict[Training, list[Training]] = {}
     for training in trainings:
-        same = _alike(training) if stack.can_be_stacked(training) else training
+        same = alike(training) if stack.can_be_stacked(training) else training
         groups.setdefault(same, []).append(training)
     left = range(len(groups), 0, -1)
     return [
@@ -58,7 +61,8 @@ def parts(trainings: Sequence[Training], *, workers: int) -> list[tuple[Training
     ]
 
 
-def _alike(training: Training) -> Training:
+def alike(training: Training) -> Training:
+    """The same for all that a trial of one of them speaks for."""
     return replace(training, seed=0, learning_rate=0.0, tuned_from=())
 
 
@@ -72,20 +76,24 @@ def _divided(group: Sequence[Training], *, at_least: int) -> list[tuple[Training
 def train(family: Family, task: Task, trainings: Sequence[Training]) -> Choice:
     """The stack's runs if it is the faster way, else why it is not: nothing is trained then."""
     with random_state(seed=trainings[0].seed, device=trainings[0].device):
-        way, reason = _tried(family, task, trainings)
-    if way in ("plain", "channels_last"):
+        seconds, reason = _tried(family, task, trainings)
+    way = min(seconds, key=seconds.__getitem__)
+    alone = min(filter(_ALONE.__contains__, seconds), key=seconds.__getitem__)
+    if way == alone:
         return Choice(reason, way=way)
     records = stack.train(family, task, trainings, replayed=way == "replayed")
-    return Choice(reason, tuple(replace(record, way_reason=reason) for record in records))
+    return Choice(reason, tuple(replace(record, way_reason=reason) for record in records), alone)
 
 
-def _tried(family: Family, task: Task, trainings: Sequence[Training]) -> tuple[str, str]:
-    """The fastest way, and what was found of all that may be taken."""
+def _tried(
+    family: Family, task: Task, trainings: Sequence[Training]
+) -> tuple[dict[str, float], str]:
+    """Seconds a step of each way that may be taken, and what was found of all in words."""
     try:
         trial = Trial(family, task, trainings)
         seconds = {"plain": trial.plain_seconds()}
     except Exception as error:  # whatever a network does
-        return "plain", f"cannot be tried: {one_line(error)}"
+        return {"plain": 0.0}, f"cannot be tried: {one_line(error)}"
     found = [f"alone {_milliseconds(seconds['plain'])} a step"]
     for way in _OTHER_WAYS:
         if way.applies(trial):
@@ -96,7 +104,7 @@ def _tried(family: Family, task: Task, trainings: Sequence[Training]) -> tuple[s
             else:
                 words = way.words.format(len(trainings))
                 found.append(f"{words} {_milliseconds(seconds[way.name])}")
-    return min(seconds, key=seconds.__getitem__), ", ".join(found)
+    return seconds, ", ".join(found)
 
 
 def _milliseconds(seconds: float) -> str:

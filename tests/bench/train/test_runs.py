@@ -176,6 +176,25 @@ def test_seeds_are_trained_in_the_layout_that_was_chosen(
     assert children.functions[2:] == [child.alone_fused]
 
 
+@pytest.mark.parametrize("are_stacked", [False, True])
+def test_a_seed_by_itself_is_trained_as_was_found_best_for_others_of_its_depth(
+    session: Sessions, children: FakeChildren, are_stacked: bool
+) -> None:
+    """In the faster way of one network; nothing of it holds for another depth."""
+
+    def found(asked: tuple[Training, ...]) -> Outcome:
+        records = stacked(asked).value.records if are_stacked else ()
+        return Outcome("ok", Choice("tried", records, way="channels_last"))
+
+    children.stack = found
+    runs = session()
+    runs.wait(seeds(0, 1))
+    (alike,), (other,) = runs.wait(seeds(2)), runs.wait([training(depth=9)])
+    assert children.functions[-2:] == [child.alone_channels_last, child.alone_fused]
+    assert (alike.way_reason, other.way_reason) == ("tried", None)
+    assert len(children.together) == 1
+
+
 @pytest.mark.parametrize("status", ["oom", "error"])
 def test_seeds_whose_stack_fails_are_trained_alone(
     session: Sessions, children: FakeChildren, status: str

@@ -98,6 +98,17 @@ def test_the_faster_way_is_taken(
     assert all(record.way_reason == choice.reason for record in choice.records)
 
 
+@pytest.mark.parametrize("faster", ["plain", "channels_last"])
+def test_a_stack_says_how_others_are_trained_alone(
+    monkeypatch: pytest.MonkeyPatch, faster: str
+) -> None:
+    seconds = {"plain": 3.0, "channels_last": 3.0, "stacked": 1.0} | {faster: 2.0}
+    monkeypatch.setattr(ways, "_tried", lambda *_: (seconds, ""))
+    choice = ways.train(family(), task(), seeds(2))
+    assert [record.way for record in choice.records] == ["stacked"] * 2
+    assert choice.way == faster
+
+
 def test_an_epoch_of_one_batch_can_be_stacked(monkeypatch: pytest.MonkeyPatch) -> None:
     """The steps of the trial are of several epochs then."""
     clock = FakeTime()
@@ -108,7 +119,7 @@ def test_an_epoch_of_one_batch_can_be_stacked(monkeypatch: pytest.MonkeyPatch) -
 
 def test_a_trial_leaves_no_trace(monkeypatch: pytest.MonkeyPatch) -> None:
     """The runs are those without a trial, and the random states are as before."""
-    monkeypatch.setattr(ways, "_tried", lambda *_: ("stacked", ""))
+    monkeypatch.setattr(ways, "_tried", lambda *_: ({"plain": 2.0, "stacked": 1.0}, ""))
     untried = ways.train(family(), task(), seeds(2)).records
     monkeypatch.undo()
     monkeypatch.setattr(trial, "median", lambda times: -len(list(times)))  # faster with more
